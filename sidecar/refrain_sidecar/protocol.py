@@ -69,9 +69,10 @@ class Percentiles:
 
 @frozen
 class EnrichParams:
-    """Text to enrich. `timestamp` is ISO 8601; only its phase of day reaches the fingerprint.
+    """Text to enrich. `timestamp` is ISO 8601; only its phase of day reaches a fingerprint.
 
-    `request_id` is echoed in `refrain/enrichProgress`. `fresh` computes anew and replaces the entry.
+    `request_id` is echoed in `refrain/enrichProgress`. `fresh` computes anew and
+    replaces the entry.
     """
 
     text: str
@@ -160,7 +161,7 @@ class StatsParams:
 
 @frozen
 class CacheState:
-    """`off`: switched off by configuration. `bypass`: answers are computed, not kept; see `reason`."""
+    """`off`: by configuration. `bypass`: answers are computed, not kept; `reason` says why."""
 
     mode: CacheMode
     reason: str | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from attrs import field, frozen
+
 from refrain_cache import CacheSettings
 
 
