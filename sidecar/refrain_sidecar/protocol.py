@@ -45,13 +45,16 @@ CONFIG_ERROR = -32003
 
 @frozen
 class EngineInfo:
-    """Which engine and model answer. `digest` is the model's content digest."""
+    """Which engine and model answer. `digest` is the model's content digest.
+
+    `base_url` is None where a stored answer is described: it may have been made elsewhere.
+    """
 
     name: EngineName
     model: str
     digest: str
     version: str
-    base_url: str
+    base_url: str | None
 
 
 @frozen
