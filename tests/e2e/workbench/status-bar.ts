@@ -1,0 +1,45 @@
+import type { Locator, Page } from 'playwright-core';
+
+import { limit } from '../harness/limits.ts';
+import { selectors } from './selectors.ts';
+
+/** One item of the status bar, by its whole id: `publisher.extension.item`. */
+export class StatusBarItem {
+  readonly #page: Page;
+  readonly #item: Locator;
+
+  constructor(page: Page, id: string) {
+    this.#page = page;
+    this.#item = page.locator(selectors.statusBarItem(id));
+  }
+
+  async text(): Promise<string> {
+    return (await this.#item.innerText({ timeout: limit.sidecar })).trim();
+  }
+
+  async waitFor(): Promise<void> {
+    await this.#item.waitFor({ timeout: limit.start });
+  }
+
+  async click(): Promise<void> {
+    await this.#item.locator(selectors.statusBarLink).click();
+  }
+
+  /** `warning`, `error` or `plain`, from the colour VS Code gives the item. */
+  async kind(): Promise<'warning' | 'error' | 'plain'> {
+    const classes = (await this.#item.getAttribute('class')) ?? '';
+    if (classes.includes('warning-kind')) return 'warning';
+    return classes.includes('error-kind') ? 'error' : 'plain';
+  }
+
+  /** The tooltip's text, as drawn. The mouse leaves again. */
+  async tooltip(): Promise<string> {
+    await this.#item.hover();
+    const hover = this.#page.locator(selectors.statusBarHover).last();
+    await hover.waitFor({ timeout: limit.editor });
+    const text = await hover.innerText();
+    await this.#page.mouse.move(600, 300);
+    await hover.waitFor({ state: 'hidden' });
+    return text;
+  }
+}

@@ -1,0 +1,40 @@
+import type { Page } from 'playwright-core';
+
+import { limit } from '../harness/limits.ts';
+import type { QuickPick } from './quick-pick.ts';
+import { selectors } from './selectors.ts';
+
+/** The text editor that has the focus. */
+export class TextEditor {
+  readonly #page: Page;
+  readonly #quickPick: QuickPick;
+
+  constructor(page: Page, quickPick: QuickPick) {
+    this.#page = page;
+    this.#quickPick = quickPick;
+  }
+
+  async open(file: string): Promise<void> {
+    await this.#quickPick.openFile(file);
+    await this.tab(file);
+  }
+
+  /** Waits for the tab of `file` to be in front. */
+  async tab(file: string): Promise<void> {
+    const tab = this.#page.locator(`${selectors.tab}.active`).filter({ hasText: file });
+    await tab.first().waitFor({ timeout: limit.editor });
+  }
+
+  async selectLine(line: number): Promise<void> {
+    await this.#quickPick.goToLine(line);
+    await this.#page.keyboard.press('Home');
+    await this.#page.keyboard.press('Shift+End');
+  }
+
+  /** Replaces the whole text and saves. */
+  async replaceAll(text: string): Promise<void> {
+    await this.#page.keyboard.press('ControlOrMeta+A');
+    await this.#page.keyboard.insertText(text);
+    await this.#page.keyboard.press('ControlOrMeta+S');
+  }
+}

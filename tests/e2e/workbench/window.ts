@@ -1,0 +1,86 @@
+// A VS Code window in a real Chromium, and its parts.
+import { chromium as playwright, type Browser, type BrowserContext, type Page } from 'playwright-core';
+
+import { chromium } from '../bootstrap/debian.mjs';
+import { limit } from '../harness/limits.ts';
+import { Dialog } from './dialog.ts';
+import { Notifications } from './notifications.ts';
+import { QuickPick } from './quick-pick.ts';
+import { selectors } from './selectors.ts';
+import { StatusBarItem } from './status-bar.ts';
+import { Terminal } from './terminal.ts';
+import { TextEditor } from './text-editor.ts';
+import { Webview } from './webview.ts';
+
+export async function startBrowser(): Promise<Browser> {
+  const executablePath = chromium();
+  if (executablePath === undefined) {
+    throw new Error('No Chromium found. Run `node tests/e2e/setup.mjs`, or name one in $REFRAIN_CHROMIUM.');
+  }
+  return playwright.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'].concat(
+      ['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    ),
+  });
+}
+
+export class Window {
+  readonly page: Page;
+  readonly quickPick: QuickPick;
+  readonly notifications: Notifications;
+  readonly dialog: Dialog;
+  readonly terminal: Terminal;
+  readonly editor: TextEditor;
+  readonly #context: BrowserContext;
+  readonly #console: string[] = [];
+
+  private constructor(context: BrowserContext, page: Page) {
+    this.#context = context;
+    this.page = page;
+    this.quickPick = new QuickPick(page);
+    this.notifications = new Notifications(page);
+    this.dialog = new Dialog(page);
+    this.terminal = new Terminal(page);
+    this.editor = new TextEditor(page, this.quickPick);
+    page.on('console', (message) => this.#console.push(`${message.type()}: ${message.text()}`));
+  }
+
+  /** Opens `folder` and waits until the window can be used. */
+  static async open(browser: Browser, address: string, folder: string): Promise<Window> {
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    await context.tracing.start({ screenshots: true, snapshots: false });
+    const window = new Window(context, await context.newPage());
+    await window.page.goto(`${address}/?folder=${encodeURIComponent(folder)}`, { timeout: limit.start });
+    await window.page.locator(selectors.workbench).waitFor({ timeout: limit.start });
+    await window.page.locator(selectors.startupDone).first().waitFor({ timeout: limit.start });
+    return window;
+  }
+
+  statusBar(id: string): StatusBarItem {
+    return new StatusBarItem(this.page, id);
+  }
+
+  webview(mark: string): Webview {
+    return new Webview(this.page, mark);
+  }
+
+  /** The Problems view's rows, opened if need be. */
+  async problems(): Promise<string[]> {
+    return this.page.locator(selectors.markers).allInnerTexts();
+  }
+
+  /** Lines the page wrote to the browser's console. */
+  get console(): readonly string[] {
+    return this.#console;
+  }
+
+  async saveTrace(file: string): Promise<void> {
+    await this.#context.tracing.stop({ path: file });
+    await this.#context.tracing.start({ screenshots: true, snapshots: false });
+  }
+
+  async close(): Promise<void> {
+    await this.#context.close();
+  }
+}
