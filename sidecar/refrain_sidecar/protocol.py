@@ -34,10 +34,10 @@ STATS_CHANGED = "refrain/statsChanged"
 ENRICH_PROGRESS = "refrain/enrichProgress"
 # The same verbs as `workspace/executeCommand` commands, for editors without our extension.
 SERVER_COMMAND_PREFIX = "refrain.server."
-# JSON-RPC error codes of our own, in the range JSON-RPC leaves to servers.
-ENGINE_ERROR = -32001
-INPUT_ERROR = -32002
-CONFIG_ERROR = -32003
+# JSON-RPC error codes of our own: outside -32768..-32000, which JSON-RPC and LSP reserve.
+ENGINE_ERROR = 1001
+INPUT_ERROR = 1002
+CONFIG_ERROR = 1003
 
 
 # --- shared parts ---------------------------------------------------------------------------
