@@ -1,0 +1,265 @@
+// Mirrors sidecar/refrain_sidecar/protocol.py, declaration by declaration and in its order; tests/unit/test_protocol_contract.py compares the two.
+//
+// Durations are milliseconds, sizes are bytes, moments are seconds since the Unix epoch, rates are 0..1, unless the
+// Python file says otherwise. A field with a default there is optional here.
+
+export type CacheMode = "on" | "off" | "bypass";
+export type CheckStatus = "ok" | "warn" | "fail";
+export type EngineName = "ollama" | "embedded";
+export type EntryOrder = "recent" | "created" | "used" | "size" | "cost";
+export type OutcomeName = "hit" | "coalesced" | "miss" | "bypass" | "refused";
+export type StatsWindow = "session" | "hour" | "day" | "all";
+export type Tier = "memory" | "disk" | "shared";
+
+export const ENRICH = "refrain/enrich";
+export const STATS = "refrain/stats";
+export const PURGE = "refrain/purge";
+export const WARM = "refrain/warm";
+export const CPU_THREADS = "refrain/cpuThreads";
+export const ENTRIES = "refrain/entries";
+export const EXPLAIN = "refrain/explain";
+export const DOCTOR = "refrain/doctor";
+export const STATS_CHANGED = "refrain/statsChanged";
+export const ENRICH_PROGRESS = "refrain/enrichProgress";
+export const SERVER_COMMAND_PREFIX = "refrain.server.";
+export const ENGINE_ERROR = -32001;
+export const INPUT_ERROR = -32002;
+export const CONFIG_ERROR = -32003;
+
+export interface EngineInfo {
+  name: EngineName;
+  model: string;
+  digest: string;
+  version: string;
+  baseUrl: string | null;
+}
+
+export interface Percentiles {
+  count: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+export interface EnrichParams {
+  text: string;
+  timestamp?: string | null;
+  stage2?: boolean;
+  fresh?: boolean;
+  requestId?: string | null;
+}
+
+export interface StageReport {
+  stage: number;
+  kind: string;
+  outcome: OutcomeName;
+  tier: Tier | null;
+  key: string;
+  lookupMs: number;
+  totalMs: number;
+  savedMs: number;
+  reason: string | null;
+}
+
+export interface Wheel {
+  primary: string;
+  secondary: string;
+  tertiary: string;
+}
+
+export interface PostEnrichment {
+  poem: string[];
+  tips: string[];
+  closing: string;
+  tone: string;
+}
+
+export interface EnrichResult {
+  wheel: Wheel;
+  scores: Record<string, number>;
+  confidence: number;
+  lowConfidence: boolean;
+  valence: number;
+  arousal: number;
+  invoked: string[];
+  expressed: string[];
+  events: string[];
+  warnings: string[];
+  postEnrichment: PostEnrichment | null;
+  engine: EngineInfo;
+  stages: StageReport[];
+  totalMs: number;
+  savedMs: number;
+}
+
+export interface EnrichProgress {
+  requestId: string;
+  phase: "queued" | "engine" | "stage1" | "stage2";
+  message: string;
+}
+
+export interface StatsParams {
+  window?: StatsWindow;
+}
+
+export interface CacheState {
+  mode: CacheMode;
+  reason: string | null;
+  path: string | null;
+}
+
+export interface KindStats {
+  kind: string;
+  entries: number;
+  bytes: number;
+  hits: number;
+  coalesced: number;
+  misses: number;
+  bypassed: number;
+  hitRate: number | null;
+  hitMs: Percentiles | null;
+  missMs: Percentiles | null;
+  savedMs: number;
+}
+
+export interface TimelinePoint {
+  at: number;
+  hits: number;
+  misses: number;
+  savedMs: number;
+}
+
+export interface StatsResult {
+  state: CacheState;
+  window: StatsWindow;
+  entries: number;
+  bytes: number;
+  maxBytes: number;
+  lookups: number;
+  hitsMemory: number;
+  hitsDisk: number;
+  hitsShared: number;
+  coalesced: number;
+  misses: number;
+  missCauses: Record<string, number>;
+  bypassed: number;
+  refused: number;
+  hitRate: number | null;
+  hitMs: Percentiles | null;
+  missMs: Percentiles | null;
+  storeMs: Percentiles | null;
+  savedMs: number;
+  kinds: KindStats[];
+  timeline: TimelinePoint[];
+  engine: EngineInfo | null;
+  engineMessage: string | null;
+  since: number;
+}
+
+export interface PurgeParams {
+  everything?: boolean;
+  expired?: boolean;
+  kind?: string | null;
+  model?: string | null;
+  olderThanS?: number | null;
+  leastUsed?: number | null;
+  keyPrefix?: string | null;
+  dryRun?: boolean;
+}
+
+export interface PurgeResult {
+  entries: number;
+  bytes: number;
+  dryRun: boolean;
+}
+
+export interface WarmParams {
+  texts?: string[];
+  feelings?: string[];
+  common?: boolean;
+  requestId?: string | null;
+}
+
+export interface WarmResult {
+  requested: number;
+  computed: number;
+  alreadyCached: number;
+  failed: number;
+  errors: string[];
+  totalMs: number;
+}
+
+export interface CpuThreadsResult {
+  cpuModel: string;
+  logical: number;
+  physical: number;
+  performanceCores: number;
+  efficiencyCores: number;
+  affinity: number;
+  containerCpus: number | null;
+  loadPercent: number;
+  configured: number | null;
+  advised: number;
+  inForce: number;
+  reason: string;
+  calibrated: number | null;
+}
+
+export interface EntriesParams {
+  kind?: string | null;
+  order?: EntryOrder;
+  limit?: number;
+  offset?: number;
+}
+
+export interface EntryInfo {
+  key: string;
+  kind: string;
+  model: string;
+  label: string;
+  bytes: number;
+  createdAt: number;
+  lastUsedAt: number;
+  expiresAt: number | null;
+  uses: number;
+  costMs: number;
+  savedMs: number;
+}
+
+export interface EntriesResult {
+  total: number;
+  entries: EntryInfo[];
+}
+
+export interface ExplainParams {
+  text?: string | null;
+  timestamp?: string | null;
+  key?: string | null;
+}
+
+export interface Difference {
+  ingredient: string;
+  stored: string;
+  now: string;
+}
+
+export interface ExplainResult {
+  key: string | null;
+  kind: string | null;
+  wouldHit: boolean;
+  cause: string;
+  summary: string;
+  nearest: string | null;
+  differences: Difference[];
+}
+
+export interface Check {
+  name: string;
+  status: CheckStatus;
+  message: string;
+  fix: string | null;
+}
+
+export interface DoctorResult {
+  checks: Check[];
+}

@@ -1,0 +1,36 @@
+/**
+ * Runs one task at a time. What is asked for while it runs is run once more afterwards, however often it was asked:
+ * everybody who asked meanwhile waits for that same second run.
+ */
+export class QueueOnce {
+  private running: Promise<void> | undefined;
+  private queued: Promise<void> | undefined;
+
+  constructor(private readonly task: () => Promise<void>) {}
+
+  run(): Promise<void> {
+    if (this.running === undefined) {
+      return this.begin();
+    }
+    this.queued ??= this.running.then(
+      () => this.next(),
+      () => this.next(),
+    );
+    return this.queued;
+  }
+
+  private next(): Promise<void> {
+    this.queued = undefined;
+    return this.begin();
+  }
+
+  private begin(): Promise<void> {
+    const run = this.task().finally(() => {
+      if (this.running === run) {
+        this.running = undefined;
+      }
+    });
+    this.running = run;
+    return run;
+  }
+}

@@ -1,0 +1,300 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import {
+  CancellationTokenSource,
+  type CancellationToken,
+  commands,
+  type Disposable,
+  EventEmitter,
+  type ExtensionContext,
+  type LogOutputChannel,
+  type Uri,
+  workspace,
+} from "vscode";
+import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn, State } from "vscode-languageclient/node";
+import { configured } from "./configFile";
+import { Crashes, CRASH_LIMIT, CRASH_WINDOW_MS } from "./crashes";
+import { cliLaunch, type Launch, packageFolders, sidecarLaunch } from "./launch";
+import { type Problem, problemOf, RESTART, SHOW_LOG, SET_PYTHON, showProblem, SidecarStopped } from "./problem";
+import { ENRICH_PROGRESS, type EnrichProgress, STATS, STATS_CHANGED, type StatsResult } from "./protocol";
+import type { Interpreter } from "./python/candidate";
+import { findPython } from "./python/find";
+import { QueueOnce } from "./queueOnce";
+import type { Method, Requests } from "./requests";
+
+export type SidecarState = "starting" | "running" | "stopped";
+
+/** The Python process: finds an interpreter for it, starts it, talks to it, and brings it back when it dies. */
+export class Sidecar implements Disposable {
+  private readonly stateChanged = new EventEmitter<SidecarState>();
+  private readonly statsChanged = new EventEmitter<StatsResult>();
+  private readonly progressed = new EventEmitter<EnrichProgress>();
+  private readonly starts = new QueueOnce(() => this.startAnew());
+  private readonly crashes = new Crashes();
+  private client: LanguageClient | undefined;
+  private launched = "";
+  private current: SidecarState = "stopped";
+  private problem: Problem = { message: "The sidecar has not been started.", remedies: [RESTART, SHOW_LOG] };
+  private disposed = false;
+  /** The last line it wrote to stderr: where Python says why it could not start. */
+  private lastWords = "";
+
+  readonly onDidChangeState = this.stateChanged.event;
+  readonly onDidChangeStats = this.statsChanged.event;
+  readonly onProgress = this.progressed.event;
+
+  constructor(
+    private readonly context: ExtensionContext,
+    private readonly log: LogOutputChannel,
+  ) {}
+
+  get state(): SidecarState {
+    return this.current;
+  }
+
+  /** Why it is stopped; meaningful in that state only. */
+  get stoppedBecause(): Problem {
+    return this.problem;
+  }
+
+  /** Starts it, or stops it and starts it again. A call during a start is queued once. Never throws. */
+  restart(): Promise<void> {
+    this.crashes.forget();
+    return this.starts.run();
+  }
+
+  /** Starts it again only if another interpreter or configuration would be used now. */
+  async restartIfChanged(): Promise<void> {
+    try {
+      if (JSON.stringify(await this.plan()) === this.launched && this.current !== "stopped") {
+        return;
+      }
+    } catch (error) {
+      this.log.warn(`Starting anew to report: ${String(error)}`);
+    }
+    await this.restart();
+  }
+
+  /**
+   * Sends a request once the sidecar runs. Throws `SidecarStopped` when it does not, and the sidecar's own error when
+   * it refuses; cancelling `token` cancels the work there.
+   */
+  async request<M extends Method>(
+    method: M,
+    params: Requests[M]["params"],
+    token?: CancellationToken,
+  ): Promise<Requests[M]["result"]> {
+    if (this.current === "starting") {
+      await this.whenSettled(token);
+    }
+    if (this.client === undefined || this.current !== "running") {
+      throw new SidecarStopped(this.problem);
+    }
+    return this.client.sendRequest<Requests[M]["result"]>(method, params, token);
+  }
+
+  /** The command line with the sidecar's interpreter, packages and configuration. Throws `NoPython`. */
+  async cli(args: readonly string[]): Promise<Launch> {
+    const { interpreter } = await findPython(this.folder, this.log);
+    return cliLaunch(interpreter, await this.packages(), args, this.configPath, process.env["PYTHONPATH"]);
+  }
+
+  /** The folder the sidecar works in: the first one of the workspace. */
+  get folder(): Uri | undefined {
+    return workspace.workspaceFolders?.find((folder) => folder.uri.scheme === "file")?.uri;
+  }
+
+  /** The configuration file that the setting names, or null where the sidecar is to look for one. */
+  get configPath(): string | null {
+    const setting = workspace.getConfiguration("refrain", this.folder).get<string>("configPath", "");
+    return configured(setting, this.folder?.fsPath);
+  }
+
+  async stop(): Promise<void> {
+    this.disposed = true;
+    await this.end();
+  }
+
+  dispose(): void {
+    this.stateChanged.dispose();
+    this.statsChanged.dispose();
+    this.progressed.dispose();
+  }
+
+  private whenSettled(token: CancellationToken | undefined): Promise<void> {
+    const never = new CancellationTokenSource();
+    const cancelled = token ?? never.token;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        changed.dispose();
+        stopped.dispose();
+        never.dispose();
+        resolve();
+      };
+      const changed = this.onDidChangeState((state) => state !== "starting" && done());
+      const stopped = cancelled.onCancellationRequested(done);
+    });
+  }
+
+  private async packages(): Promise<string[]> {
+    const bundled = await access(join(this.context.extensionPath, "bundled", "libs")).then(
+      () => true,
+      () => false,
+    );
+    return packageFolders(this.context.extensionPath, bundled);
+  }
+
+  private async plan(): Promise<{ launch: Launch; configPath: string | null; interpreter: Interpreter }> {
+    const { interpreter, passedOver } = await findPython(this.folder, this.log);
+    const setting = passedOver.find(({ candidate }) => candidate.source.startsWith("setting"));
+    if (setting !== undefined) {
+      void showProblem(
+        {
+          message: `refrain.pythonPath (${setting.candidate.command}) will not do: ${setting.reason}. Using Python ${interpreter.version} at ${interpreter.executable} instead.`,
+          remedies: [SET_PYTHON, SHOW_LOG],
+        },
+        "warning",
+      );
+    }
+    const launch = sidecarLaunch(interpreter, await this.packages(), process.pid, process.env["PYTHONPATH"]);
+    return { launch, configPath: this.configPath, interpreter };
+  }
+
+  private async startAnew(): Promise<void> {
+    this.enter("starting");
+    await this.end();
+    try {
+      const plan = await this.plan();
+      this.launched = JSON.stringify(plan);
+      this.lastWords = "";
+      const client = this.clientFor(plan.launch, plan.configPath);
+      this.client = client;
+      await client.start();
+      this.log.info(`Sidecar started with Python ${plan.interpreter.version}: ${plan.launch.command}`);
+    } catch (error) {
+      if (this.disposed) {
+        return;
+      }
+      const { message, remedies } = problemOf(error);
+      this.fail(
+        remedies.includes(SET_PYTHON)
+          ? { message, remedies }
+          : {
+              message: `The Refrain sidecar did not start: ${this.lastWords === "" ? message : this.lastWords}`,
+              remedies: [RESTART, SHOW_LOG],
+            },
+      );
+    }
+  }
+
+  private clientFor(launch: Launch, configPath: string | null): LanguageClient {
+    let ran = false;
+    const client = new LanguageClient(
+      "refrain",
+      "Refrain",
+      {
+        command: launch.command,
+        args: launch.args,
+        options: {
+          env: { ...process.env, ...launch.env },
+          cwd: this.folder?.fsPath ?? this.context.globalStorageUri.fsPath,
+        },
+      },
+      {
+        // Only the configuration file is sent as it is edited: other texts stay here until they are to be enriched.
+        documentSelector: [{ scheme: "file", pattern: "**/perf_config.json" }],
+        initializationOptions: { configPath },
+        outputChannel: this.log,
+        revealOutputChannelOn: RevealOutputChannelOn.Never,
+        initializationFailedHandler: () => false,
+        errorHandler: {
+          error: () => ({ action: ErrorAction.Continue, handled: true }),
+          closed: () => this.closed(ran),
+        },
+        middleware: {
+          // The extension offers the same action itself, for every language and unsaved files too.
+          provideCodeActions: () => [],
+          executeCommand: (command, args, next) =>
+            command === "refrain.server.enrich"
+              ? commands.executeCommand("refrain.enrichSelection")
+              : (next(command, args) as Promise<unknown>),
+        },
+        stdioOptions: {
+          stdout: () => undefined,
+          stderr: (stream) => {
+            createInterface({ input: stream, crlfDelay: Infinity }).on("line", (line) => {
+              this.lastWords = line;
+              this.log.info(line);
+            });
+          },
+        },
+      },
+    );
+    client.onDidChangeState(({ newState }) => {
+      if (this.client !== client) {
+        return;
+      }
+      if (newState === State.Running) {
+        ran = true;
+        this.enter("running");
+        void this.firstStats();
+      } else if (newState === State.Starting) {
+        this.enter("starting");
+      }
+    });
+    client.onNotification(STATS_CHANGED, (stats: StatsResult) => this.statsChanged.fire(stats));
+    client.onNotification(ENRICH_PROGRESS, (progress: EnrichProgress) => this.progressed.fire(progress));
+    return client;
+  }
+
+  private async firstStats(): Promise<void> {
+    try {
+      this.statsChanged.fire(await this.request(STATS, { window: "session" }));
+    } catch (error) {
+      this.log.warn(`No statistics yet: ${String(error)}`);
+    }
+  }
+
+  private closed(ran: boolean): { action: CloseAction; message: string; handled: boolean } {
+    if (!ran) {
+      return { action: CloseAction.DoNotRestart, message: "The sidecar ended while it was starting.", handled: true };
+    }
+    if (this.crashes.mayRestart(Date.now())) {
+      this.enter("starting");
+      return { action: CloseAction.Restart, message: "The sidecar ended unexpectedly; starting it again.", handled: true };
+    }
+    const message = `The Refrain sidecar ended ${CRASH_LIMIT} times within ${CRASH_WINDOW_MS / 60_000} minutes and is not started again. The log says why.`;
+    this.fail({ message, remedies: [SHOW_LOG, RESTART] });
+    return { action: CloseAction.DoNotRestart, message, handled: true };
+  }
+
+  private async end(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    if (client === undefined) {
+      return;
+    }
+    try {
+      await client.dispose(2000);
+    } catch (error) {
+      this.log.warn(`The sidecar did not stop in order (${String(error)}); it ends when its input closes.`);
+    }
+  }
+
+  private fail(problem: Problem): void {
+    this.problem = problem;
+    this.enter("stopped");
+    this.log.error(problem.message);
+    void showProblem(problem);
+  }
+
+  private enter(state: SidecarState): void {
+    if (this.disposed || state === this.current) {
+      return;
+    }
+    this.current = state;
+    void commands.executeCommand("setContext", "refrain.sidecar", state);
+    this.stateChanged.fire(state);
+  }
+}

@@ -1,0 +1,52 @@
+import { type Disposable, MarkdownString, StatusBarAlignment, ThemeColor, window } from "vscode";
+import type { StatsResult } from "./protocol";
+import type { Sidecar } from "./sidecar";
+import { statusText } from "./statusText";
+
+/** The live hit rate. `busy()` shows a spinner until the returned function is called. */
+export class StatusBar implements Disposable {
+  private readonly item = window.createStatusBarItem("refrain.status", StatusBarAlignment.Right, 90);
+  private readonly subscriptions: Disposable[];
+  private stats: StatsResult | undefined;
+  private working = 0;
+
+  constructor(private readonly sidecar: Sidecar) {
+    this.item.name = "Refrain";
+    this.item.command = "refrain.showStats";
+    this.subscriptions = [
+      sidecar.onDidChangeState(() => this.render()),
+      sidecar.onDidChangeStats((stats) => {
+        this.stats = stats;
+        this.render();
+      }),
+    ];
+    this.render();
+    this.item.show();
+  }
+
+  busy(): () => void {
+    this.working += 1;
+    this.render();
+    let over = false;
+    return () => {
+      if (!over) {
+        over = true;
+        this.working -= 1;
+        this.render();
+      }
+    };
+  }
+
+  dispose(): void {
+    this.item.dispose();
+    this.subscriptions.forEach((subscription) => void subscription.dispose());
+  }
+
+  private render(): void {
+    const face = statusText(this.sidecar.state, this.stats, this.working > 0, this.sidecar.stoppedBecause.message);
+    this.item.text = face.text;
+    this.item.tooltip = new MarkdownString(face.tooltip, true);
+    this.item.backgroundColor = face.warning ? new ThemeColor("statusBarItem.warningBackground") : undefined;
+    this.item.accessibilityInformation = { label: face.spoken };
+  }
+}

@@ -1,0 +1,12 @@
+import type { StatsResult, StatsWindow } from "../../protocol";
+
+/** From the extension to the stats panel. */
+export type ToStats =
+  | { type: "stats"; stats: StatsResult }
+  | { type: "problem"; message: string };
+
+/** From the stats panel to the extension. */
+export type FromStats =
+  | { type: "ready" }
+  | { type: "window"; window: StatsWindow }
+  | { type: "command"; command: "refrain.purge" | "refrain.explain" | "refrain.enrichSelection" | "refrain.openConfig" };
