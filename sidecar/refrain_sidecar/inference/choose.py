@@ -1,0 +1,252 @@
+"""Which engine answers: Ollama if it is there with the model, else the embedded one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import frozen
+
+from refrain_sidecar.inference import failures, models
+from refrain_sidecar.inference.errors import (
+    EngineUnreachable,
+    InferenceError,
+    ModelMissing,
+    NoEngine,
+)
+from refrain_sidecar.inference.ollama import OllamaClient, find_tag
+from refrain_sidecar.settings import Settings
+
+if TYPE_CHECKING:
+    from refrain_sidecar.inference.embedded import EmbeddedProcess
+
+log = logging.getLogger("refrain.inference")
+
+# Every command must say within 2 s that there is no engine; this leaves it time to say so.
+LOOK_LONGEST_S = 1.5
+# A model can be pulled anew under its old name while we run: this old, a choice is looked at
+# again behind the scenes.
+LOOK_AGAIN_S = 60.0
+
+
+@frozen
+class Engine:
+    """What answers. `model`, `digest` and `version` belong in every fingerprint.
+
+    `max_logprobs` is how many alternatives a token it gives.
+    """
+
+    name: Literal["ollama", "embedded"]
+    model: str
+    digest: str
+    version: str
+    base_url: str
+    max_logprobs: int
+    client: OllamaClient
+
+
+class EngineChooser:
+    """Chooses once and remembers; `forget` makes the next request choose again.
+
+    Belongs to one event loop. Requests that come while it chooses share the one choice.
+    """
+
+    def __init__(self, settings: Settings, num_thread: int) -> None:
+        self._inference = settings.inference
+        self._networking = settings.networking
+        self._num_thread = num_thread
+        self._engine: Engine | None = None
+        self._looked_at = 0.0
+        self._choosing: asyncio.Task[Engine] | None = None
+        self._looking_again: asyncio.Task[None] | None = None
+        self._ollama: OllamaClient | None = None
+        self._embedded: OllamaClient | None = None
+        self._process: EmbeddedProcess | None = None
+
+    async def engine(self) -> Engine:
+        """The engine that answers.
+
+        With `engine` "auto" raises NoEngine when there is neither, within 2 s; with "ollama" or
+        "embedded" raises what that engine failed with. The message says what to do.
+        """
+        if (engine := self._remembered()) is not None:
+            return engine
+        if self._choosing is None:
+            self._choosing = _heard(self._choose())
+            self._choosing.add_done_callback(self._chosen)
+        return await asyncio.shield(self._choosing)
+
+    def forget(self) -> None:
+        """Choose again at the next request. For one, after EngineUnreachable or ModelMissing."""
+        self._engine = None
+
+    async def close(self) -> None:
+        """Close all connections and stop the embedded engine, if it was started here."""
+        self.forget()
+        for task in (self._choosing, self._looking_again):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        for client in (self._ollama, self._embedded):
+            if client is not None:
+                await client.close()
+        self._ollama = self._embedded = None
+        if self._process is not None:
+            await self._process.stop()
+            self._process = None
+
+    # --- choosing ---------------------------------------------------------------------------
+
+    async def _choose(self) -> Engine:
+        wanted = self._inference.engine
+        if wanted == "ollama":
+            engine = await self._look_at_ollama()
+        elif wanted == "embedded":
+            engine = await self._start_embedded()
+        else:
+            engine = await self._either()
+        log.info(
+            "The engine is %s %s at %s with %s",
+            engine.name,
+            engine.version,
+            engine.base_url,
+            engine.model,
+        )
+        return engine
+
+    def _chosen(self, task: asyncio.Task[Engine]) -> None:
+        self._choosing = None
+        if not task.cancelled() and task.exception() is None:
+            self._engine = task.result()
+            self._looked_at = monotonic()
+
+    async def _either(self) -> Engine:
+        try:
+            return await self._look_at_ollama()
+        except InferenceError as error:
+            no_ollama = error
+        log.info("Ollama cannot answer, so the embedded engine is tried: %s", no_ollama.message)
+        if models.installed() is None:
+            raise self._neither(no_ollama, "The embedded engine is not installed.")
+        try:
+            return await self._start_embedded()
+        except InferenceError as error:
+            raise self._neither(no_ollama, error.message) from error
+
+    def _neither(self, no_ollama: InferenceError, no_embedded: str) -> NoEngine:
+        model = self._inference.model
+        if isinstance(no_ollama, ModelMissing):
+            advice = f"run `ollama pull {model}`"
+        elif isinstance(no_ollama, EngineUnreachable):
+            advice = f"start Ollama (`ollama serve`) and run `ollama pull {model}`"
+        else:
+            advice = "put Ollama right"
+        return NoEngine(
+            f"No engine can answer. {no_ollama.message} {no_embedded} Do one of the two: {advice}, "
+            "or run `refrain models fetch`, which installs a small model of our own."
+        )
+
+    # --- Ollama -----------------------------------------------------------------------------
+
+    async def _look_at_ollama(self) -> Engine:
+        if self._ollama is None:
+            self._ollama = OllamaClient(self._inference.base_url, self._networking)
+        return await self._ollama_with_model(self._ollama)
+
+    async def _ollama_with_model(self, client: OllamaClient) -> Engine:
+        model = self._inference.model
+        seconds = min(self._networking.connect_timeout, LOOK_LONGEST_S)
+        target = failures.Target("ollama", client.base_url, "/api/tags", model)
+        try:
+            async with asyncio.timeout(seconds):
+                version, tags = await client.version(), await client.tags()
+        except TimeoutError as error:
+            raise EngineUnreachable(
+                f"{target.name} did not answer within {seconds:g} s. {target.start_it}"
+            ) from error
+        tag = find_tag(tags, model)
+        if tag is None:
+            raise failures.model_missing(target)
+        return Engine(
+            name="ollama",
+            model=tag.name,
+            digest=tag.digest,
+            version=version.version,
+            base_url=client.base_url,
+            max_logprobs=version.max_logprobs,
+            client=client,
+        )
+
+    # --- embedded ---------------------------------------------------------------------------
+
+    async def _start_embedded(self) -> Engine:
+        # Only whoever needs the embedded engine pays for importing it.
+        from refrain_sidecar.inference.embedded import EmbeddedProcess
+
+        if self._process is None:
+            self._process = EmbeddedProcess(
+                num_threads=self._num_thread, num_ctx=self._inference.num_ctx
+            )
+        base_url = await self._process.start()
+        if self._embedded is not None and self._embedded.base_url != base_url.rstrip("/"):
+            await self._embedded.close()  # its process is gone, and with it all it served
+            self._embedded = None
+        if self._embedded is None:
+            self._embedded = OllamaClient(base_url, self._networking, "embedded")
+        client = self._embedded
+        version, tags = await client.version(), await client.tags()
+        if not tags:
+            raise failures.model_missing(
+                failures.Target("embedded", client.base_url, "/api/tags", models.MODEL)
+            )
+        return Engine(
+            name="embedded",
+            model=tags[0].name,
+            digest=tags[0].digest,
+            version=version.version,
+            base_url=client.base_url,
+            max_logprobs=version.max_logprobs,
+            client=client,
+        )
+
+    # --- remembering ------------------------------------------------------------------------
+
+    def _remembered(self) -> Engine | None:
+        engine = self._engine
+        if engine is None:
+            return None
+        if engine.name == "embedded":
+            if self._process is not None and self._process.alive:
+                return engine
+            log.warning("The embedded engine has ended; it is started anew.")
+            self.forget()
+            return None
+        if self._looking_again is None and monotonic() - self._looked_at > LOOK_AGAIN_S:
+            self._looking_again = _heard(self._look_again(engine))
+            self._looking_again.add_done_callback(self._looked_again)
+        return engine
+
+    async def _look_again(self, before: Engine) -> None:
+        try:
+            now = await self._ollama_with_model(before.client)
+        except InferenceError as error:
+            log.info("The engine is chosen again with the next request: %s", error.message)
+            self.forget()
+            return
+        self._looked_at = monotonic()
+        if self._engine is before and now != before:
+            log.info("%s has changed: %s → %s", now.model, before.digest[:12], now.digest[:12])
+            self._engine = now
+
+    def _looked_again(self, _: asyncio.Task[None]) -> None:
+        self._looking_again = None
+
+
+def _heard(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """A task whose failure counts as seen: whoever waited for it may have been cancelled."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
