@@ -1,0 +1,84 @@
+"""perf_config.json as typed settings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+from attrs import frozen
+
+from refrain_cache import CacheSettings, find_config, resolve_cache_dir
+from refrain_sidecar.config.check import Problem, check
+from refrain_sidecar.config.located_json import Span
+from refrain_sidecar.settings import (
+    InferenceSettings,
+    LoggingSettings,
+    NetworkingSettings,
+    Settings,
+)
+
+T = TypeVar("T")
+
+LOG = logging.getLogger("refrain.config")
+
+
+class ConfigError(ValueError):
+    """perf_config.json cannot be used as it is. The message has a line for each problem."""
+
+    def __init__(self, path: Path, problems: tuple[Problem, ...]) -> None:
+        self.path = path
+        self.problems = problems
+        super().__init__("\n".join(problem.at(str(path)) for problem in problems))
+
+
+@frozen
+class Reading:
+    """Settings made of the values that passed; `problems` lists those that did not."""
+
+    settings: Settings
+    problems: tuple[Problem, ...]
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings of `path`, or of the nearest perf_config.json, or the defaults without one.
+
+    Raises ConfigError when the file is there but wrong or unreadable.
+    """
+    path = path or find_config()
+    if path is None:
+        return Settings()
+    reading = read_settings(path)
+    if reading.problems:
+        raise ConfigError(path, reading.problems)
+    return reading.settings
+
+
+def read_settings(path: Path) -> Reading:
+    """Read `path`, taking the default for each value that is wrong. Never raises."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot be read ({error}); expected a JSON file in UTF-8"
+        return Reading(Settings(), (Problem("", message, Span(0, 0, 1)),))
+    checked = check(text)
+    return Reading(_settings(checked.values, path), checked.problems)
+
+
+def _settings(values: Mapping[str, Any], path: Path) -> Settings:
+    caching = dict(values.get("caching", {}))
+    if "cache_dir" in caching:
+        caching["cache_dir"] = resolve_cache_dir(caching["cache_dir"], path)
+    return Settings(
+        inference=_section(InferenceSettings, values.get("inference", {})),
+        caching=_section(CacheSettings, caching),
+        networking=_section(NetworkingSettings, values.get("networking", {})),
+        logging=_section(LoggingSettings, values.get("logging", {})),
+    )
+
+
+def _section(cls: type[T], values: Mapping[str, Any]) -> T:
+    known = {a.name for a in attrs.fields(cls)}  # type: ignore[arg-type]
+    return cls(**{name: value for name, value in values.items() if name in known})

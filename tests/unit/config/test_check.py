@@ -1,0 +1,109 @@
+"""A bad value is named by its line, its key and what was expected."""
+
+import json
+from pathlib import Path
+
+import attrs
+import jsonschema
+import pytest
+
+from refrain_cache import CacheSettings
+from refrain_sidecar.config import ConfigError, check, load_settings, read_settings
+from refrain_sidecar.config.schema import schema
+from refrain_sidecar.settings import InferenceSettings, LoggingSettings, NetworkingSettings
+
+REPOSITORY = Path(__file__).parents[3]
+
+BAD = """{
+  "inference": {
+    "num_threads": "many",
+    "num_predict_short": 120.5,
+    "temprature": 0.3
+  },
+  "caching": {
+    "enabled": "yes",
+    "default_ttl": 2592000
+  }
+}
+"""
+
+
+def test_every_problem_is_found_in_one_go_with_line_key_and_expectation() -> None:
+    assert [problem.at("f.json") for problem in check(BAD).problems] == [
+        'f.json:3: inference.num_threads: expected "auto" or a whole number from 1 to 512, '
+        'got "many"',
+        "f.json:4: inference.num_predict_short: expected a whole number from 16 to 4096, got 120.5",
+        "f.json:5: inference.temprature: unknown key; did you mean 'temperature'?",
+        'f.json:8: caching.enabled: expected true or false, got "yes"',
+    ]
+
+
+def test_the_good_values_beside_bad_ones_are_kept() -> None:
+    assert check(BAD).values == {"inference": {}, "caching": {"default_ttl": 2592000}}
+
+
+def test_the_span_covers_the_value_alone() -> None:
+    span = check(BAD).problems[0].span
+    assert BAD.splitlines()[span.line][span.column : span.end_column] == '"many"'
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{\n "caching": {,}\n}', "f.json:2: not valid JSON: Expected a key in double quotes"),
+        ("", "f.json:1: not valid JSON: Expected a value"),
+        ("[]", "f.json:1: expected an object, got []"),
+        ('{"logging": 3}', "f.json:1: logging: expected an object, got 3"),
+        (
+            '{"logging": {"redact": true,\n "redact": false}}',
+            "f.json:2: not valid JSON: The key 'redact' is given twice",
+        ),
+    ],
+)
+def test_a_file_that_is_no_configuration_says_where(text: str, complaint: str) -> None:
+    (problem,) = check(text).problems
+    assert problem.at("f.json") == complaint
+
+
+def test_a_wrong_file_is_an_error_for_who_asks_for_exact_settings(tmp_path: Path) -> None:
+    path = tmp_path / "perf_config.json"
+    path.write_text('{"caching": {"ttl_api": 0}}', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"perf_config.json:1: caching.ttl_api: .* above 0"):
+        load_settings(path)
+    assert read_settings(path).settings.caching.ttl_api == 86_400
+
+
+def test_the_cache_folder_is_resolved_against_the_folder_that_holds_config(tmp_path: Path) -> None:
+    path = tmp_path / "config" / "perf_config.json"
+    path.parent.mkdir()
+    path.write_text('{"caching": {"cache_dir": "./cache"}}', encoding="utf-8")
+    assert load_settings(path).caching.cache_dir == tmp_path / "cache"
+
+
+def test_the_shipped_configuration_is_right_and_says_what_the_seed_said() -> None:
+    path = REPOSITORY / "config" / "perf_config.json"
+    jsonschema.validate(json.loads(path.read_bytes()), dict(schema()))
+    settings = load_settings(path)
+    assert (settings.inference.num_predict_short, settings.inference.num_predict_long) == (120, 160)
+    assert settings.inference.temperature == 0.3
+    assert settings.inference.keep_alive == "30m"
+    assert (settings.caching.default_ttl, settings.caching.ttl_api) == (2_592_000, 86_400)
+
+
+@pytest.mark.parametrize(
+    ("section", "cls"),
+    [
+        ("inference", InferenceSettings),
+        ("caching", CacheSettings),
+        ("networking", NetworkingSettings),
+        ("logging", LoggingSettings),
+    ],
+)
+def test_schema_and_settings_name_the_same_keys_and_defaults(section: str, cls: type) -> None:
+    jsonschema.Draft7Validator.check_schema(dict(schema()))
+    keys = schema()["properties"][section]["properties"]
+    fields = {a.name: a.default for a in attrs.fields(cls)}
+    assert set(keys) == set(fields)
+    for name, spec in keys.items():
+        if name != "cache_dir":  # None in Python: the user's cache folder when no file says more
+            assert fields[name] == spec["default"], name
