@@ -1,0 +1,1 @@
+"""The language server: the service's verbs over stdio JSON-RPC (LSP 3.17)."""

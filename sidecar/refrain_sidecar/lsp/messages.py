@@ -1,0 +1,59 @@
+"""How the server reads and refuses messages: plain objects in, clean errors out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
+from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_converter
+
+from refrain_sidecar import protocol
+from refrain_sidecar.config import ConfigError
+from refrain_sidecar.enrichment import EnrichmentError, InputRefused
+from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.wire import from_wire, to_wire
+
+Handler = Callable[[Any], Awaitable[Any]]
+
+
+def converter_factory() -> Any:
+    """pygls' converter, but with the params of our own methods left as the objects they are."""
+    converter = default_converter()
+    for message in (JsonRPCRequestMessage, JsonRPCNotification):
+        converter.register_structure_hook(message, lambda data, cls: cls(**data))
+    return converter
+
+
+def handler(params_class: type | None, verb: Callable[..., Awaitable[Any]]) -> Handler:
+    """A request handler: structure the params, call the verb, put the result on the wire.
+
+    Errors become JSON-RPC errors whose message is for people; no traceback leaves the process.
+    """
+
+    async def handle(params: Any) -> Any:
+        try:
+            arguments = () if params_class is None else (from_wire(params_class, params),)
+        except ValueError as error:
+            raise JsonRpcInvalidParams(str(error)) from error
+        try:
+            return to_wire(await verb(*arguments))
+        except Exception as error:
+            raise refusal(error) from error
+
+    return handle
+
+
+def refusal(error: Exception) -> JsonRpcException:
+    """The JSON-RPC error for `error`; `data.code` is a short stable name for programs."""
+    match error:
+        case InferenceError():
+            return JsonRpcException(str(error), protocol.ENGINE_ERROR, {"code": error.code})
+        case EnrichmentError():
+            return JsonRpcException(str(error), protocol.ENGINE_ERROR, {"code": "answer_unusable"})
+        case InputRefused():
+            return JsonRpcException(str(error), protocol.INPUT_ERROR, {"code": "input_refused"})
+        case ConfigError():
+            return JsonRpcException(str(error), protocol.CONFIG_ERROR, {"code": "config_wrong"})
+        case _:
+            return JsonRpcInternalError(f"{type(error).__name__}: {error}")
