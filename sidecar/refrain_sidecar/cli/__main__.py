@@ -1,0 +1,3 @@
+from refrain_sidecar.cli.main import main
+
+main()

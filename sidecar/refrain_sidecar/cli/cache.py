@@ -1,0 +1,144 @@
+"""What is stored: `refrain stats`, `entries`, `explain` and `purge`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from refrain_sidecar.cli import show
+from refrain_sidecar.cli.session import Session, json_option, pass_session
+from refrain_sidecar.protocol import EntriesParams, ExplainParams, PurgeParams, StatsParams
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class Age(click.ParamType):
+    """A duration such as 30m, 12h or 7d, in seconds."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a duration. Write it like 30m, 12h or 7d.", param, ctx)
+        return float(found[1]) * _UNITS[found[2]]
+
+
+@click.command()
+@click.option(
+    "--window",
+    type=click.Choice(["session", "hour", "day", "all"]),
+    default="all",
+    show_default=True,
+    help="Which lookups to count; a session is this process.",
+)
+@json_option
+@pass_session
+def stats(session: Session, window: Any, as_json: bool) -> None:
+    """Show what the cache holds and what it saved.
+
+    \b
+    refrain stats
+    refrain stats --window hour --json
+    """
+    result = session.run(lambda service: service.stats(StatsParams(window)))
+    if as_json:
+        session.print_json(result)
+    else:
+        session.console.print(show.statistics(result))
+
+
+@click.command()
+@click.option("--kind", help="Only this kind, such as stage1_enrichment.")
+@click.option(
+    "--order",
+    type=click.Choice(["recent", "created", "used", "size", "cost"]),
+    default="recent",
+    show_default=True,
+)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+@pass_session
+def entries(session: Session, kind: str | None, order: Any, limit: int, as_json: bool) -> None:
+    """List stored answers.
+
+    \b
+    refrain entries --order cost --limit 5
+    """
+    params = EntriesParams(kind=kind, order=order, limit=limit)
+    result = session.run(lambda service: service.entries(params))
+    if as_json:
+        session.print_json(result)
+    else:
+        session.console.print(show.entry_table(result))
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--key", help="Explain this key (or its beginning) instead of a text.")
+@json_option
+@pass_session
+def explain(session: Session, text: str | None, key: str | None, as_json: bool) -> None:
+    """Say why TEXT would hit or miss now; without TEXT, why the last miss was one.
+
+    \b
+    refrain explain "I feel grateful for this quiet morning."
+    refrain explain --key 3f9a
+    """
+    params = ExplainParams(text=text, key=key)
+    result = session.run(lambda service: service.explain(params))
+    if as_json:
+        session.print_json(result)
+    else:
+        session.console.print(show.explanation(result))
+
+
+@click.command()
+@click.option("--everything", is_flag=True, help="Purge every entry.")
+@click.option("--expired", is_flag=True, help="Purge what has expired.")
+@click.option("--kind", help="Purge this kind, such as stage2_enrichment.")
+@click.option("--model", help="Purge what this model answered.")
+@click.option("--older-than", type=Age(), help="Purge what was made longer ago: 30m, 12h, 7d.")
+@click.option("--least-used", type=click.IntRange(1), help="Purge that many, least used first.")
+@click.option("--key", help="Purge the keys that begin so.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_session
+def purge(
+    session: Session,
+    everything: bool,
+    expired: bool,
+    kind: str | None,
+    model: str | None,
+    older_than: float | None,
+    least_used: int | None,
+    key: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove stored answers. Conditions are joined by *and*.
+
+    \b
+    refrain purge --expired
+    refrain purge --kind stage2_enrichment --older-than 7d --dry-run
+    """
+
+    def params(dry: bool) -> PurgeParams:
+        return PurgeParams(everything, expired, kind, model, older_than, least_used, key, dry)
+
+    # Expired entries answer nothing any more; everything else is asked about first.
+    certain = yes or dry_run or as_json or params(False) == PurgeParams(expired=True)
+    if not certain:
+        count = session.run(lambda service: service.purge(params(True)))
+        if count.entries:
+            click.confirm(f"Purge {show.amount(count.entries, count.bytes)}?", abort=True)
+    result = session.run(lambda service: service.purge(params(dry_run)))
+    if as_json:
+        session.print_json(result)
+    else:
+        verb = "Would purge" if dry_run else "Purged"
+        session.console.print(f"{verb} {show.amount(result.entries, result.bytes)}.")

@@ -1,0 +1,88 @@
+"""`refrain enrich` and `refrain warm`: answers now, and answers for later."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from refrain_sidecar.cli import show
+from refrain_sidecar.cli.session import Session, json_option, pass_session
+from refrain_sidecar.protocol import EnrichParams, WarmParams
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--timestamp", help="When it was written (ISO 8601): Stage 2 minds the time of day.")
+@click.option("--no-stage2", is_flag=True, help="Name the feeling only.")
+@click.option("--fresh", is_flag=True, help="Compute anew and replace the stored answer.")
+@json_option
+@pass_session
+def enrich(
+    session: Session,
+    text: str | None,
+    timestamp: str | None,
+    no_stage2: bool,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Enrich TEXT, or standard input when there is none.
+
+    \b
+    refrain enrich "I feel grateful for this quiet morning."
+    pbpaste | refrain enrich --json
+    """
+    if text is None:
+        text = sys.stdin.read()
+    params = EnrichParams(text, timestamp=timestamp, stage2=not no_stage2, fresh=fresh)
+    with session.messages.status("Enriching…"):
+        result = session.run(lambda service: service.enrich(params))
+    if as_json:
+        session.print_json(result)
+    else:
+        session.console.print(show.enrichment(result))
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--common", is_flag=True, help="Write to the feelings people name most.")
+@click.option(
+    "--feeling",
+    "feelings",
+    multiple=True,
+    metavar="P/S/T",
+    help="Write to this place on the wheel.",
+)
+@json_option
+@pass_session
+def warm(
+    session: Session, file: Path | None, common: bool, feelings: tuple[str, ...], as_json: bool
+) -> None:
+    """Fill the cache ahead of time with the texts of FILE, one a line.
+
+    \b
+    refrain warm reflections.txt
+    refrain warm --common
+    """
+    texts = [] if file is None else _lines(file)
+    if not (texts or common or feelings):
+        session.fail("Nothing to warm: give a FILE of texts, --common or --feeling.", status=2)
+    params = WarmParams(texts=texts, feelings=list(feelings), common=common, request_id="cli")
+    with show.progress(session.messages) as bars:
+        task = bars.add_task("Warming", total=None)
+
+        def follow(step: object) -> None:
+            bars.update(task, description=str(getattr(step, "message", "")))
+
+        result = session.run(lambda service: service.warm(params, follow))
+    if as_json:
+        session.print_json(result)
+    else:
+        session.console.print(show.warmed(result))
+    if result.failed:
+        sys.exit(1)
+
+
+def _lines(file: Path) -> list[str]:
+    return [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]

@@ -1,0 +1,50 @@
+"""`refrain`: the group of commands, and the options all of them share."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from refrain_sidecar import __version__
+from refrain_sidecar.cli import cache, enrich, machine, models, worker
+from refrain_sidecar.cli.session import Session
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="REFRAIN_CONFIG",
+    help="perf_config.json to use. Default: the nearest config/perf_config.json.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show the log on stderr.")
+@click.version_option(__version__, prog_name="refrain")
+@click.pass_context
+def main(context: click.Context, config: Path | None, verbose: bool) -> None:
+    """Never ask a local model the same thing twice.
+
+    \b
+    refrain enrich "I feel grateful for this quiet morning."
+    refrain stats
+    refrain worker reflections.jsonl -o enriched.jsonl
+    """
+    logging.basicConfig(format="%(message)s", level=logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    context.obj = Session(config, verbose)
+
+
+for command in (
+    enrich.enrich,
+    enrich.warm,
+    cache.stats,
+    cache.entries,
+    cache.explain,
+    cache.purge,
+    machine.cpu,
+    machine.doctor,
+    models.models,
+    worker.worker,
+):
+    main.add_command(command)

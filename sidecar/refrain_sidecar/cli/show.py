@@ -1,0 +1,284 @@
+"""Results as tables and sentences for a terminal."""
+
+from __future__ import annotations
+
+import time
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from refrain_sidecar import protocol as p
+
+_OUTCOME_STYLE = {
+    "hit": "bold green",
+    "coalesced": "green",
+    "miss": "yellow",
+    "bypass": "red",
+    "refused": "red",
+}
+_CHECK_MARK = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
+
+
+def size(count: float) -> str:
+    """Bytes for people: `812 B`, `1.2 KiB`, `34.0 MiB`."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def duration(ms: float | None) -> str:
+    """Milliseconds for people: `0.08 ms`, `43 ms`, `2.1 s`, `3 min`."""
+    if ms is None:
+        return "–"
+    if ms < 10:
+        return f"{ms:.2f} ms"
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    if ms < 90_000:
+        return f"{ms / 1000:.1f} s"
+    return f"{ms / 60_000:.0f} min"
+
+
+def amount(entries: int, size_bytes: int) -> str:
+    """`12 entries (14.1 KiB)`."""
+    return f"{entries:,} {'entry' if entries == 1 else 'entries'} ({size(size_bytes)})"
+
+
+def rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
+
+
+def progress(console: Console) -> Progress:
+    """A progress bar that draws on `console` only when that is a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def outcome(stage: p.StageReport) -> Text:
+    """`HIT (memory)`, `MISS (never seen)`."""
+    detail = stage.tier or stage.reason
+    text = Text(stage.outcome.upper(), style=_OUTCOME_STYLE[stage.outcome])
+    return text.append(f" ({detail})", style="dim") if detail else text
+
+
+def enrichment(result: p.EnrichResult) -> RenderableType:
+    wheel = result.wheel
+    feeling = Text.assemble(
+        (wheel.primary, "bold"), " › ", (wheel.secondary, "bold"), " › ", (wheel.tertiary, "bold")
+    )
+    feeling.append(f"   confidence {result.confidence:.0%}", style="dim")
+    if result.low_confidence:
+        feeling.append("  (a guess)", style="yellow")
+    facts = Table.grid(padding=(0, 2))
+    for name, words in (
+        ("invoked", result.invoked),
+        ("expressed", result.expressed),
+        ("events", result.events),
+        ("warnings", result.warnings),
+    ):
+        if words:
+            facts.add_row(Text(name, style="dim"), escape(", ".join(words)))
+    parts: list[RenderableType] = [feeling, facts]
+    if written := result.post_enrichment:
+        lines = [Text(line, style="italic") for line in written.poem]
+        tips = [Text(f"• {tip}") for tip in written.tips]
+        parts += ["", *(Padding(line, (0, 0, 0, 2)) for line in lines), "", *tips, written.closing]
+    parts += ["", stage_table(result)]
+    return Group(*parts)
+
+
+def stage_table(result: p.EnrichResult) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in ("stage", "outcome"):
+        table.add_column(heading)
+    for heading in ("time", "saved"):
+        table.add_column(heading, justify="right")
+    table.add_column("engine")
+    engine = f"{result.engine.name} · {result.engine.model}"
+    for stage in result.stages:
+        saved = duration(stage.saved_ms) if stage.saved_ms else "–"
+        table.add_row(
+            str(stage.stage), outcome(stage), duration(stage.total_ms), saved, escape(engine)
+        )
+    return table
+
+
+def statistics(stats: p.StatsResult) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=len(stats.kinds) > 1)
+    total = [
+        "all kinds",
+        f"{stats.entries:,}",
+        size(stats.bytes),
+        f"{stats.hits_memory + stats.hits_disk + stats.hits_shared:,}",
+        f"{stats.coalesced:,}",
+        f"{stats.misses:,}",
+        rate(stats.hit_rate),
+        *_percentiles(stats.hit_ms),
+        _p50(stats.miss_ms),
+        duration(stats.saved_ms),
+    ]
+    headings = ["kind", "entries", "size", "hits", "coalesced", "misses", "rate", "hit~p50", "p95", "p99", "miss~p50", "saved"]
+    for heading, footer in zip(headings, total, strict=True):
+        table.add_column(
+            heading.replace("~", " "),
+            footer,
+            justify="left" if heading == "kind" else "right",
+            no_wrap=True,
+        )
+    for kind in stats.kinds:
+        table.add_row(
+            kind.kind,
+            f"{kind.entries:,}",
+            size(kind.bytes),
+            f"{kind.hits:,}",
+            f"{kind.coalesced:,}",
+            f"{kind.misses:,}",
+            rate(kind.hit_rate),
+            *_percentiles(kind.hit_ms),
+            _p50(kind.miss_ms),
+            duration(kind.saved_ms),
+        )
+    return Group(_state_line(stats), *([table] if stats.kinds else []), *_notes(stats))
+
+
+def _state_line(stats: p.StatsResult) -> Text:
+    style = {"on": "green", "off": "yellow", "bypass": "red"}[stats.state.mode]
+    line = Text.assemble("Cache ", (stats.state.mode, f"bold {style}"))
+    if stats.state.reason:
+        line.append(f": {stats.state.reason}")
+    if stats.state.path:
+        line.append(f"  {stats.state.path}", style="dim")
+    line.append(
+        f"\n{amount(stats.entries, stats.bytes)} of at most {size(stats.max_bytes)} · "
+        f"{stats.lookups:,} lookups ({_WINDOWS[stats.window]}) · hit rate {rate(stats.hit_rate)}"
+        f" · saved {duration(stats.saved_ms)}"
+    )
+    return line
+
+
+_WINDOWS = {
+    "session": "this session",
+    "hour": "last hour",
+    "day": "last 24 hours",
+    "all": "all time",
+}
+
+
+def _notes(stats: p.StatsResult) -> list[Text]:
+    notes = []
+    if stats.miss_causes:
+        causes = ", ".join(f"{cause} {n:,}" for cause, n in sorted(stats.miss_causes.items()))
+        notes.append(Text(f"Misses: {causes}", style="dim"))
+    if stats.bypassed or stats.refused:
+        notes.append(Text(f"Bypassed: {stats.bypassed:,} · refused: {stats.refused:,}"))
+    return notes
+
+
+def _percentiles(values: p.Percentiles | None) -> list[str]:
+    if values is None:
+        return ["–", "–", "–"]
+    return [duration(values.p50), duration(values.p95), duration(values.p99)]
+
+
+def _p50(values: p.Percentiles | None) -> str:
+    return duration(values and values.p50)
+
+
+def entry_table(result: p.EntriesResult) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("key", "kind", "label", "model"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("size", "uses", "cost", "saved", "age"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    now = time.time()
+    for entry in result.entries:
+        table.add_row(
+            entry.key[:12],
+            entry.kind,
+            escape(entry.label),
+            escape(entry.model),
+            size(entry.bytes),
+            f"{entry.uses:,}",
+            duration(entry.cost_ms),
+            duration(entry.saved_ms),
+            _age(now - entry.created_at),
+        )
+    shown = f"{len(result.entries):,} of {result.total:,} entries"
+    return Group(table, Text(shown, style="dim")) if result.entries else Text("No entries.")
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def explanation(result: p.ExplainResult) -> RenderableType:
+    verdict = "[green]HIT[/]" if result.would_hit else "[yellow]MISS[/]"
+    parts: list[RenderableType] = [Text.from_markup(f"{verdict} {escape(result.summary)}")]
+    if result.key:
+        parts.append(Text(f"key {result.key}", style="dim"))
+    if result.differences:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+        for heading in ("ingredient", "stored", "now"):
+            table.add_column(heading, overflow="fold")
+        for d in result.differences:
+            table.add_row(escape(d.ingredient), escape(d.stored), escape(d.now))
+        parts += [Text(f"Nearest stored relative: {(result.nearest or '')[:12]}"), table]
+    return Group(*parts)
+
+
+def warmed(result: p.WarmResult) -> RenderableType:
+    lines = [
+        Text(
+            f"Warmed {result.requested:,}: {result.computed:,} computed, "
+            f"{result.already_cached:,} already cached, {result.failed:,} failed "
+            f"in {duration(result.total_ms)}."
+        )
+    ]
+    return Group(*lines, *(Text(f"  {error}", style="red") for error in result.errors))
+
+
+def cpu(result: p.CpuThreadsResult) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    cores = f"{result.physical} physical, {result.logical} logical"
+    if result.efficiency_cores:
+        cores += f" ({result.performance_cores} performance, {result.efficiency_cores} efficiency)"
+    limit = "none" if result.container_cpus is None else f"{result.container_cpus:g} CPUs"
+    configured = "auto" if result.configured is None else str(result.configured)
+    rows = [
+        ("processor", result.cpu_model),
+        ("cores", cores),
+        ("usable here", f"{result.affinity} logical; container limit: {limit}"),
+        ("load", f"{result.load_percent:.0f} %"),
+        ("configured", f"inference.num_threads = {configured}"),
+        ("measured best", "not calibrated" if result.calibrated is None else result.calibrated),
+        ("in force", f"{result.in_force} threads"),
+        ("advised", f"{result.advised} threads: {result.reason}"),
+    ]
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), escape(str(value)))
+    return table
+
+
+def checks(result: p.DoctorResult) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    for check in result.checks:
+        table.add_row(_CHECK_MARK[check.status], Text(check.name, style="bold"), check.message)
+        if check.fix:
+            table.add_row("", "", Text(check.fix, style="yellow"))
+    return table

@@ -1,0 +1,86 @@
+"""`refrain worker`: a file of reflections through both stages."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.logging import RichHandler
+
+from refrain_sidecar.cli import show
+from refrain_sidecar.cli.session import Session, pass_session
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, allow_dash=True), default="-")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="At a time."
+)
+@pass_session
+def worker(session: Session, source: Path, output: Path | None, jobs: int) -> None:
+    """Enrich the reflections in SOURCE (JSON lines; default: standard input).
+
+    Each line is {"rid": …, "normalized_text": …, "timestamp"?: …}. Results go to OUTPUT or standard
+    output, one line each, in order. Stopped half-way, a second run with the same OUTPUT goes on.
+
+    \b
+    refrain worker reflections.jsonl -o enriched.jsonl
+    cat reflections.jsonl | refrain worker > enriched.jsonl
+    """
+    from refrain_sidecar.worker import Output, Tally, enrich_lines
+
+    if str(source) != "-" and not source.is_file():
+        session.fail(f"{source} is not a file.", status=2)
+    lines, total = _lines(source)
+    out = Output.continuing(output) if output else Output(sys.stdout.buffer, set())
+    console = session.messages
+    _log_above_the_bar(console)
+
+    with show.progress(console) if console.is_terminal else nullcontext() as bars:
+        task = bars.add_task("Enriching", total=total) if bars else None
+
+        def advance() -> None:
+            if bars is not None and task is not None:
+                bars.advance(task)
+
+        async def work(service: Any) -> Tally:
+            return await enrich_lines(
+                service.parts,
+                lines,
+                out,
+                jobs=jobs,
+                advance=advance,
+                report=lambda bad: console.print(str(bad), style="yellow", markup=False),
+            )
+
+        tally = session.run(work)
+    summary = f"{tally.enriched:,} enriched"
+    if tally.already_done:
+        summary += f", {tally.already_done:,} were done before"
+    if tally.bad:
+        summary += f", {len(tally.bad):,} skipped"
+    console.print(summary + ".")
+
+
+def _lines(source: Path) -> tuple[Iterable[bytes], int | None]:
+    """The lines and, of a file, how many there are."""
+    if str(source) == "-":
+        return sys.stdin.buffer, None
+    with source.open("rb") as file:
+        total = sum(1 for line in file if line.strip())
+    return source.open("rb"), total
+
+
+def _log_above_the_bar(console: Any) -> None:
+    """The worker's log lines are part of what it shows: plain, on stderr, above the bar."""
+    handler = RichHandler(
+        console=console, show_time=False, show_level=False, show_path=False, markup=False
+    )
+    logging.getLogger("refrain").addHandler(handler)
+    logging.getLogger("refrain").propagate = False
