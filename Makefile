@@ -1,0 +1,76 @@
+# run · test · editor · bench · vsix. Everything they need is installed into .venv, .tools and
+# node_modules of this checkout; `make clean` takes it all away.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+.PHONY: help run test editor bench vsix check test-python test-extension test-editor lock clean models
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: models ## Enrich sample reflections twice (MISS, then HIT) and show the statistics
+	@$(BIN)/python examples/first_run.py
+
+test: check test-python test-extension test-editor ## Run every check and every test
+	@echo "All checks and tests passed."
+
+editor: vsix ## Open a real VS Code with the extension and a sample workspace
+	@node tests/e2e/setup.mjs && npm --prefix tests/e2e run --silent editor
+
+bench: models ## Run the benchmarks, beside the peers where there are any
+	@$(BIN)/python -m tests.bench
+
+vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
+	@npm --prefix extension run --silent vsix
+
+check: .venv/.installed extension/node_modules/.installed ## Lint, types and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	npm --prefix extension run --silent check
+
+test-python: models ## Python: units, language server, integration, faults
+	$(BIN)/python -m pytest tests
+
+test-extension: extension/node_modules/.installed ## TypeScript units
+	npm --prefix extension run --silent test
+
+test-editor: vsix models ## End to end in a real VS Code; screenshots in screenshots/
+	@node tests/e2e/setup.mjs && npm --prefix tests/e2e run --silent test
+
+models: .venv/.installed
+	@$(BIN)/refrain models fetch
+
+lock: .venv/.installed ## Resolve the dependencies anew into requirements.lock
+	@$(PYTHON) -m venv .tools/uv && .tools/uv/bin/pip install --quiet uv
+	@.tools/uv/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
+
+clean: ## Remove everything that was installed or built here
+	rm -rf .venv .tools dist screenshots extension/node_modules extension/out extension/bundled \
+	  tests/e2e/node_modules
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Refrain needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Set PYTHON=…"; exit 1; }
+	@echo "Setting up .venv (once; about a minute)"
+	@$(PYTHON) -m venv --clear .venv || { \
+	  echo "The venv module is missing: installing Debian's python3-venv"; \
+	  apt-get install -y python3-venv && $(PYTHON) -m venv --clear .venv; }
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+	  --only-binary :all: -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
+	  --no-build-isolation -e .
+	@touch $@
+
+extension/node_modules/.installed: extension/package-lock.json
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || \
+	  { echo "Refrain needs Node 20 or newer; this is $$(node --version)."; exit 1; }
+	@echo "Installing the extension's packages"
+	@npm --prefix extension ci --no-audit --no-fund --loglevel=error
+	@touch $@
