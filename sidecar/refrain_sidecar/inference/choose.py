@@ -12,6 +12,7 @@ from attrs import frozen
 
 from refrain_sidecar.inference import failures, models
 from refrain_sidecar.inference.errors import (
+    EngineFailed,
     EngineUnreachable,
     InferenceError,
     ModelMissing,
@@ -184,13 +185,23 @@ class EngineChooser:
 
     async def _start_embedded(self) -> Engine:
         # Only whoever needs the embedded engine pays for importing it.
-        from refrain_sidecar.inference.embedded import EmbeddedProcess
+        from refrain_sidecar.inference.embedded import EmbeddedProcess, EmbeddedStartFailed
 
+        if models.installed() is None:
+            raise NoEngine(
+                "The embedded engine is not installed. Install it with `refrain models fetch`, or "
+                "set inference.engine to ollama."
+            )
         if self._process is None:
             self._process = EmbeddedProcess(
                 num_threads=self._num_thread, num_ctx=self._inference.num_ctx
             )
-        base_url = await self._process.start()
+        try:
+            base_url = await self._process.start()
+        except EmbeddedStartFailed as error:
+            raise EngineFailed(
+                f"{error} Try `refrain models fetch`, which repairs what is broken."
+            ) from error
         if self._embedded is not None and self._embedded.base_url != base_url.rstrip("/"):
             await self._embedded.close()  # its process is gone, and with it all it served
             self._embedded = None
@@ -199,8 +210,9 @@ class EngineChooser:
         client = self._embedded
         version, tags = await client.version(), await client.tags()
         if not tags:
-            raise failures.model_missing(
-                failures.Target("embedded", client.base_url, "/api/tags", models.MODEL)
+            raise EngineFailed(
+                f"The embedded engine at {client.base_url} names no model. Fetch it again with "
+                "`refrain models fetch`."
             )
         return Engine(
             name="embedded",

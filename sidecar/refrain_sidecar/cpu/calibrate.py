@@ -1,0 +1,121 @@
+"""Measures how fast the real engine is with each number of threads, and keeps the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from attrs import frozen
+
+from refrain_sidecar.cpu.advice import advise, candidates
+from refrain_sidecar.cpu.calibration import Calibration, CalibrationFile
+from refrain_sidecar.cpu.facts import CpuFacts
+from refrain_sidecar.inference.choose import Engine, EngineChooser
+from refrain_sidecar.inference.embedded import EmbeddedProcess
+from refrain_sidecar.inference.errors import EngineFailed
+from refrain_sidecar.inference.messages import GenerateRequest
+from refrain_sidecar.inference.ollama import OllamaClient
+from refrain_sidecar.inference.options import frozen_options
+from refrain_sidecar.settings import Settings
+
+# A run of counting goes on for as long as it is let, with any model.
+PROMPT = "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve,"
+WARM_UP_TOKENS = 8
+RUN_TOKENS = 64
+# The faster of the runs counts: other work on the machine only ever slows one down.
+RUNS = 2
+# Below this many tokens the rate is mostly the clock's grain.
+FEWEST_TOKENS = 16
+
+
+@frozen
+class CalibrationStep:
+    """One number of threads: about to be measured, or (with its rate) just measured."""
+
+    threads: int
+    tokens_per_s: float | None
+    done: int
+    total: int
+
+
+Progress = Callable[[CalibrationStep], None]
+Measure = Callable[[int], Awaitable[float]]
+
+
+async def calibrate(
+    settings: Settings, facts: CpuFacts, progress: Progress, file: CalibrationFile | None = None
+) -> Calibration:
+    """Measure the engine that `settings` choose and keep the result for this machine and model.
+
+    Each number of threads reloads the model, so this takes from half a minute to some minutes.
+    Raises InferenceError when there is no engine or it fails, OSError when the result cannot be
+    kept. Cancelling stops the engine and keeps nothing.
+    """
+    async with _measured(settings, facts) as (model, measure):
+        rates = {}
+        counts = candidates(facts)
+        for done, threads in enumerate(counts):
+            progress(CalibrationStep(threads, None, done, len(counts)))
+            rates[threads] = await measure(threads)
+            progress(CalibrationStep(threads, rates[threads], done + 1, len(counts)))
+    calibration = Calibration(model, rates, time.time())
+    (file or CalibrationFile()).keep(facts, calibration)
+    return calibration
+
+
+@asynccontextmanager
+async def _measured(settings: Settings, facts: CpuFacts) -> AsyncIterator[tuple[str, Measure]]:
+    chooser = EngineChooser(settings, advise(facts).threads)
+    try:
+        engine = await chooser.engine()
+        if engine.name == "embedded":
+            await chooser.close()  # one engine at a time, or they measure each other
+            yield engine.model, lambda threads: _embedded_rate(settings, engine, threads)
+        else:
+            yield engine.model, lambda threads: _ollama_rate(settings, engine, threads)
+    finally:
+        await chooser.close()
+
+
+async def _embedded_rate(settings: Settings, engine: Engine, threads: int) -> float:
+    process = EmbeddedProcess(num_threads=threads, num_ctx=settings.inference.num_ctx)
+    try:
+        base_url = await process.start()
+        async with OllamaClient(base_url, settings.networking, "embedded") as client:
+            return await _rate(settings, client, engine.model, threads)
+    finally:
+        await process.stop()
+
+
+async def _ollama_rate(settings: Settings, engine: Engine, threads: int) -> float:
+    # A client of its own each time: the reload is meant, and needs no warning.
+    async with OllamaClient(engine.base_url, settings.networking) as client:
+        return await _rate(settings, client, engine.model, threads)
+
+
+async def _rate(settings: Settings, client: OllamaClient, model: str, threads: int) -> float:
+    async def run(tokens: int) -> float:
+        options = {
+            **frozen_options(settings.inference, threads),
+            "temperature": 0,
+            "num_predict": tokens,
+        }
+        answer = await client.generate(
+            GenerateRequest(
+                model,
+                PROMPT,
+                raw=True,
+                options=options,
+                keep_alive=settings.inference.keep_alive,
+            )
+        )
+        if answer.tokens < min(tokens, FEWEST_TOKENS) or answer.decode_ms <= 0:
+            raise EngineFailed(
+                f"{model} stopped after {answer.tokens} tokens, too few to measure its speed. "
+                "Calibrate with another model."
+            )
+        return answer.tokens / answer.decode_ms * 1000
+
+    await run(WARM_UP_TOKENS)
+    return max([await run(RUN_TOKENS) for _ in range(RUNS)])

@@ -1,0 +1,240 @@
+"""Calls web services: one pool, few at once to a host, repeated where it is safe, GETs cached."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from time import perf_counter
+from typing import Any
+
+import attrs
+import httpx
+import stamina
+
+from refrain_cache import AsyncCache, Fingerprint, Outcome, fingerprint
+from refrain_sidecar.http.errors import ApiError
+from refrain_sidecar.http.reply import ApiReply, StoredReply, from_store, to_store, without_secrets
+from refrain_sidecar.loopback import is_loopback
+from refrain_sidecar.retry_after import retry_after_s
+from refrain_sidecar.settings import NetworkingSettings
+
+log = logging.getLogger("refrain.http")
+
+KIND = "api"
+# Requests at once to one host: what browsers allow themselves, less two.
+PER_HOST = 4
+# The statuses that mean "later": too many requests, and a server or gateway that is busy or down.
+LATER = frozenset({429, 502, 503, 504})
+# Methods that may be sent again after the request reached the server (RFC 9110, 9.2.2).
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+WAIT_INITIAL_S = 0.2
+WAIT_MAX_S = 10.0
+# A server that asks for a longer pause is reported instead of waited for.
+WAIT_LONGEST_S = 60.0
+
+
+class ApiClient:
+    """Calls web services over shared connections; belongs to one event loop."""
+
+    def __init__(
+        self, cache: AsyncCache, networking: NetworkingSettings, *, per_host: int = PER_HOST
+    ) -> None:
+        self._cache = cache
+        self._retries = networking.retries
+        self._hosts: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
+        timeout = httpx.Timeout(
+            networking.token_timeout, connect=networking.connect_timeout, pool=None
+        )
+        limits = httpx.Limits(max_connections=networking.max_connections)
+
+        def pool(*, trust_env: bool) -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                timeout=timeout,
+                limits=limits,
+                follow_redirects=True,
+                trust_env=trust_env,
+                # A cookie from one answer would change the next, and no fingerprint would know.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            )
+
+        self._outside, self._loopback = pool(trust_env=True), pool(trust_env=False)
+
+    async def __aenter__(self) -> ApiClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._outside.aclose)
+            stack.push_async_callback(self._loopback.aclose)
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        ttl: float | None = None,
+        fresh: bool = False,
+    ) -> Outcome[ApiReply]:
+        """A GET, from the cache if it was answered before, by this process or another.
+
+        Args:
+            ttl: seconds to keep the answer; None for `caching.ttl_api`. Without it a reply that
+                says `Cache-Control: no-store` is not kept.
+            fresh: ask anew and replace what is kept.
+
+        Raises ApiError for anything but a 2xx reply; nothing is kept then.
+        """
+        request = self._request("GET", url, params=params, headers=headers)
+
+        async def ask() -> StoredReply:
+            response = await self._send(request)
+            reply = to_store(response)
+            if ttl is None and _no_store(response):
+                raise _NotToKeep(reply)
+            return reply
+
+        asked = _fingerprint(request, headers)
+        start = perf_counter()
+        try:
+            outcome = await self._cache.get_or_compute(
+                asked, ask, ttl=ttl, fresh=fresh, label=request.url.host
+            )
+        except _NotToKeep as kept_out:
+            return Outcome(
+                value=from_store(kept_out.reply),
+                outcome="refused",
+                tier=None,
+                key=asked.key,
+                reason="the server says no-store",
+                lookup_ms=0.0,
+                total_ms=(perf_counter() - start) * 1000,
+                cost_ms=(perf_counter() - start) * 1000,
+                saved_ms=0.0,
+            )
+        return _with_value(outcome, from_store(outcome.value))
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+    ) -> ApiReply:
+        """Any request, never from the cache. Raises ApiError for anything but a 2xx reply.
+
+        Repeated after 429, 502, 503 and 504 and after a lost connection where the method may be
+        (POST only when no connection was made), honouring `Retry-After`.
+        """
+        request = self._request(
+            method.upper(), url, params=params, headers=headers, json=json, content=content
+        )
+        return from_store(to_store(await self._send(request)))
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _request(self, method: str, url: str, **parts: Any) -> httpx.Request:
+        try:
+            host = httpx.URL(url).host
+            return self._pool(host).build_request(method, url, **parts)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise ApiError(f"{url!r} is no address ({error}). Write it with http(s)://.") from error
+
+    def _pool(self, host: str) -> httpx.AsyncClient:
+        return self._loopback if is_loopback(host) else self._outside
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        tries = stamina.retry_context(
+            on=_again,
+            attempts=self._retries + 1,
+            timeout=None,
+            wait_initial=WAIT_INITIAL_S,
+            wait_max=WAIT_MAX_S,
+            wait_jitter=WAIT_INITIAL_S,
+        )
+        async for attempt in tries:
+            with attempt:
+                return await self._send_once(request)
+        raise AssertionError("stamina ends with a result or an error")
+
+    async def _send_once(self, request: httpx.Request) -> httpx.Response:
+        place = f"{request.method} {without_secrets(request.url)}"
+        may_repeat = request.method in IDEMPOTENT
+        try:
+            async with self._hosts[request.url.host]:
+                response = await self._pool(request.url.host).send(request)
+        except httpx.HTTPError as error:
+            not_sent = isinstance(error, httpx.ConnectError)
+            raise ApiError(
+                f"{place} failed: {str(error) or type(error).__name__}. Check the address and the "
+                "network, then try again.",
+                again=not_sent or (may_repeat and isinstance(error, httpx.TransportError)),
+            ) from error
+        log.debug("%s: %d", place, response.status_code)
+        if response.is_success:
+            return response
+        raise ApiError(
+            f"{place} answered {response.status_code} {response.reason_phrase}. "
+            f"{_next_step(response.status_code)}",
+            status=response.status_code,
+            again=may_repeat and response.status_code in LATER,
+            retry_after=retry_after_s(response.headers.get("retry-after")),
+        )
+
+
+class _NotToKeep(Exception):
+    """Carries a reply past the cache, which keeps nothing of a computation that raised."""
+
+    def __init__(self, reply: StoredReply) -> None:
+        self.reply = reply
+
+
+def _again(error: Exception) -> bool | float:
+    """stamina's hook: True for its own pause, seconds for the server's, False for no repeat."""
+    if not isinstance(error, ApiError) or not error.again:
+        return False
+    if error.retry_after is None:
+        return True
+    return error.retry_after if error.retry_after <= WAIT_LONGEST_S else False
+
+
+def _fingerprint(request: httpx.Request, headers: Mapping[str, str] | None) -> Fingerprint:
+    """The address and the caller's headers may hold tokens, so both are kept as hashes only."""
+    return fingerprint(
+        KIND,
+        str(request.url),
+        params={"method": request.method},
+        identity={"headers": {name.lower(): value for name, value in (headers or {}).items()}},
+        private=("content", "identity.headers"),
+    )
+
+
+def _no_store(response: httpx.Response) -> bool:
+    directives = response.headers.get("cache-control", "").lower().split(",")
+    return "no-store" in (directive.strip() for directive in directives)
+
+
+def _with_value(outcome: Outcome[StoredReply], value: ApiReply) -> Outcome[ApiReply]:
+    fields = attrs.asdict(outcome, recurse=False) | {"value": value}
+    return Outcome(**fields)
+
+
+def _next_step(status: int) -> str:
+    if status in LATER:
+        return "Try again later, or ask fewer things at once."
+    if status in (401, 403):
+        return "Check the credentials sent with it."
+    if status == 404:
+        return "Check the address."
+    return "Check the request." if status < 500 else "The service has a fault of its own."
