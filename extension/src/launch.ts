@@ -25,18 +25,9 @@ function environment(folders: readonly string[], inherited: string | undefined):
   };
 }
 
-/** The language server. It ends by itself when the process `parentPid` is gone. */
-export function sidecarLaunch(
-  python: Interpreter,
-  folders: readonly string[],
-  parentPid: number,
-  inherited: string | undefined,
-): Launch {
-  return {
-    command: python.executable,
-    args: ["-m", "refrain_sidecar", "--parent-pid", String(parentPid)],
-    env: environment(folders, inherited),
-  };
+/** The language server. It ends by itself when the process that `initialize` names is gone. */
+export function sidecarLaunch(python: Interpreter, folders: readonly string[], inherited: string | undefined): Launch {
+  return { command: python.executable, args: ["-m", "refrain_sidecar"], env: environment(folders, inherited) };
 }
 
 /** The command line, with the sidecar's interpreter, packages and configuration. */

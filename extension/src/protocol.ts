@@ -22,9 +22,9 @@ export const DOCTOR = "refrain/doctor";
 export const STATS_CHANGED = "refrain/statsChanged";
 export const ENRICH_PROGRESS = "refrain/enrichProgress";
 export const SERVER_COMMAND_PREFIX = "refrain.server.";
-export const ENGINE_ERROR = -32001;
-export const INPUT_ERROR = -32002;
-export const CONFIG_ERROR = -32003;
+export const ENGINE_ERROR = 1001;
+export const INPUT_ERROR = 1002;
+export const CONFIG_ERROR = 1003;
 
 export interface EngineInfo {
   name: EngineName;

@@ -15,15 +15,22 @@ import {
 import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn, State } from "vscode-languageclient/node";
 import { configured } from "./configFile";
 import { Crashes, CRASH_LIMIT, CRASH_WINDOW_MS } from "./crashes";
+import { logLine } from "./logLine";
 import { cliLaunch, type Launch, packageFolders, sidecarLaunch } from "./launch";
 import { type Problem, problemOf, RESTART, SHOW_LOG, SET_PYTHON, showProblem, SidecarStopped } from "./problem";
 import { ENRICH_PROGRESS, type EnrichProgress, STATS, STATS_CHANGED, type StatsResult } from "./protocol";
 import type { Interpreter } from "./python/candidate";
-import { findPython } from "./python/find";
+import { findPython, type Found } from "./python/find";
 import { QueueOnce } from "./queueOnce";
 import type { Method, Requests } from "./requests";
 
 export type SidecarState = "starting" | "running" | "stopped";
+
+/** What would be started now. */
+interface Plan extends Found {
+  launch: Launch;
+  configPath: string | null;
+}
 
 /** The Python process: finds an interpreter for it, starts it, talks to it, and brings it back when it dies. */
 export class Sidecar implements Disposable {
@@ -34,6 +41,7 @@ export class Sidecar implements Disposable {
   private readonly crashes = new Crashes();
   private client: LanguageClient | undefined;
   private launched = "";
+  private interpreter: Interpreter | undefined;
   private current: SidecarState = "stopped";
   private problem: Problem = { message: "The sidecar has not been started.", remedies: [RESTART, SHOW_LOG] };
   private disposed = false;
@@ -67,7 +75,7 @@ export class Sidecar implements Disposable {
   /** Starts it again only if another interpreter or configuration would be used now. */
   async restartIfChanged(): Promise<void> {
     try {
-      if (JSON.stringify(await this.plan()) === this.launched && this.current !== "stopped") {
+      if (sameAs(await this.plan()) === this.launched && this.current !== "stopped") {
         return;
       }
     } catch (error) {
@@ -96,7 +104,7 @@ export class Sidecar implements Disposable {
 
   /** The command line with the sidecar's interpreter, packages and configuration. Throws `NoPython`. */
   async cli(args: readonly string[]): Promise<Launch> {
-    const { interpreter } = await findPython(this.folder, this.log);
+    const interpreter = this.interpreter ?? (await findPython(this.folder, this.log)).interpreter;
     return cliLaunch(interpreter, await this.packages(), args, this.configPath, process.env["PYTHONPATH"]);
   }
 
@@ -145,28 +153,29 @@ export class Sidecar implements Disposable {
     return packageFolders(this.context.extensionPath, bundled);
   }
 
-  private async plan(): Promise<{ launch: Launch; configPath: string | null; interpreter: Interpreter }> {
+  private async plan(): Promise<Plan> {
     const { interpreter, passedOver } = await findPython(this.folder, this.log);
+    const launch = sidecarLaunch(interpreter, await this.packages(), process.env["PYTHONPATH"]);
+    return { launch, configPath: this.configPath, interpreter, passedOver };
+  }
+
+  private tellPassedOver({ interpreter, passedOver }: Plan): void {
     const setting = passedOver.find(({ candidate }) => candidate.source.startsWith("setting"));
     if (setting !== undefined) {
-      void showProblem(
-        {
-          message: `refrain.pythonPath (${setting.candidate.command}) will not do: ${setting.reason}. Using Python ${interpreter.version} at ${interpreter.executable} instead.`,
-          remedies: [SET_PYTHON, SHOW_LOG],
-        },
-        "warning",
-      );
+      const message = `refrain.pythonPath (${setting.candidate.command}) will not do: ${setting.reason}. Using Python ${interpreter.version} at ${interpreter.executable} instead.`;
+      void showProblem({ message, remedies: [SET_PYTHON, SHOW_LOG] }, "warning");
     }
-    const launch = sidecarLaunch(interpreter, await this.packages(), process.pid, process.env["PYTHONPATH"]);
-    return { launch, configPath: this.configPath, interpreter };
   }
 
   private async startAnew(): Promise<void> {
     this.enter("starting");
+    this.interpreter = undefined;
     await this.end();
     try {
       const plan = await this.plan();
-      this.launched = JSON.stringify(plan);
+      this.launched = sameAs(plan);
+      this.interpreter = plan.interpreter;
+      this.tellPassedOver(plan);
       this.lastWords = "";
       const client = this.clientFor(plan.launch, plan.configPath);
       this.client = client;
@@ -215,17 +224,14 @@ export class Sidecar implements Disposable {
         middleware: {
           // The extension offers the same action itself, for every language and unsaved files too.
           provideCodeActions: () => [],
-          executeCommand: (command, args, next) =>
-            command === "refrain.server.enrich"
-              ? commands.executeCommand("refrain.enrichSelection")
-              : (next(command, args) as Promise<unknown>),
         },
         stdioOptions: {
           stdout: () => undefined,
           stderr: (stream) => {
             createInterface({ input: stream, crlfDelay: Infinity }).on("line", (line) => {
-              this.lastWords = line;
-              this.log.info(line);
+              const { level, text } = logLine(line);
+              this.lastWords = text;
+              this.log[level](text);
             });
           },
         },
@@ -297,4 +303,9 @@ export class Sidecar implements Disposable {
     void commands.executeCommand("setContext", "refrain.sidecar", state);
     this.stateChanged.fire(state);
   }
+}
+
+/** What tells one plan from another: the process and the configuration, not how Python was found. */
+function sameAs({ launch, configPath }: Plan): string {
+  return JSON.stringify([launch, configPath]);
 }

@@ -1,0 +1,46 @@
+import { type ExtensionContext, languages, tasks, window, workspace } from "vscode";
+import { EnrichAction } from "./codeActions";
+import { registerCommands } from "./commands";
+import { EntriesTree } from "./entriesTree";
+import { onChoiceChanged } from "./python/extensionChoice";
+import { Sidecar } from "./sidecar";
+import { StatusBar } from "./statusBar";
+import { RefrainTasks } from "./tasks";
+import { EnrichmentView } from "./webviews/enrichment/view";
+import { ReportView } from "./webviews/report/view";
+import { StatsView } from "./webviews/stats/view";
+
+let sidecar: Sidecar | undefined;
+
+export function activate(extension: ExtensionContext): void {
+  const log = window.createOutputChannel("Refrain", { log: true });
+  const started = (sidecar = new Sidecar(extension, log));
+  const statusBar = new StatusBar(started);
+  const stats = new StatsView(extension, started);
+  const enrichment = new EnrichmentView(extension);
+  const report = new ReportView(extension);
+  const entries = new EntriesTree(started, log);
+  extension.subscriptions.push(log, started, statusBar, stats, enrichment, report, entries);
+
+  registerCommands({ extension, log, sidecar: started, statusBar, stats, enrichment, report, entries });
+  extension.subscriptions.push(
+    tasks.registerTaskProvider("refrain", new RefrainTasks(started, log)),
+    languages.registerCodeActionsProvider("*", new EnrichAction(), { providedCodeActionKinds: EnrichAction.kinds }),
+    workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration("refrain.pythonPath") || change.affectsConfiguration("refrain.configPath")) {
+        void started.restartIfChanged();
+      }
+    }),
+    workspace.onDidChangeWorkspaceFolders(() => void started.restartIfChanged()),
+  );
+
+  // Off the start path: neither the sidecar nor the Python extension may hold up the editor.
+  void started.restart();
+  void onChoiceChanged(() => void started.restartIfChanged(), log).then(
+    (listening) => listening && extension.subscriptions.push(listening),
+  );
+}
+
+export function deactivate(): Promise<void> | undefined {
+  return sidecar?.stop();
+}

@@ -1,0 +1,62 @@
+import { commands, type Disposable, type ExtensionContext } from "vscode";
+import { problemOf } from "../../problem";
+import { STATS, type StatsWindow } from "../../protocol";
+import type { Sidecar } from "../../sidecar";
+import { SinglePanel } from "../panel";
+import type { FromStats, ToStats } from "./protocol";
+
+/** The stats panel: shows the window of time chosen in it and follows every change while it is visible. */
+export class StatsView implements Disposable {
+  private readonly panel: SinglePanel<ToStats, FromStats>;
+  private readonly subscriptions: Disposable[];
+  private window: StatsWindow = "session";
+
+  constructor(
+    extension: ExtensionContext,
+    private readonly sidecar: Sidecar,
+  ) {
+    this.panel = new SinglePanel(
+      extension,
+      { name: "stats", title: "Refrain: Cache Stats", beside: false },
+      (message) => this.receive(message),
+    );
+    this.subscriptions = [
+      sidecar.onDidChangeStats(() => this.panel.visible && void this.refresh()),
+      sidecar.onDidChangeState((state) => this.panel.visible && state !== "starting" && void this.refresh()),
+    ];
+  }
+
+  show(): void {
+    this.panel.show();
+    void this.refresh();
+  }
+
+  dispose(): void {
+    this.panel.dispose();
+    this.subscriptions.forEach((subscription) => void subscription.dispose());
+  }
+
+  private receive(message: FromStats): void {
+    switch (message.type) {
+      case "ready":
+        return void this.refresh();
+      case "window":
+        this.window = message.window;
+        return void this.refresh();
+      case "command":
+        return void commands.executeCommand(message.command);
+    }
+  }
+
+  private async refresh(): Promise<void> {
+    const window = this.window;
+    try {
+      const stats = await this.sidecar.request(STATS, { window });
+      if (window === this.window) {
+        this.panel.post({ type: "stats", stats });
+      }
+    } catch (error) {
+      this.panel.post({ type: "problem", message: problemOf(error).message });
+    }
+  }
+}
