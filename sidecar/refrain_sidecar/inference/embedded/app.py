@@ -1,0 +1,182 @@
+"""The Ollama API of the embedded engine: which path is answered by what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from attrs import frozen
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from refrain_sidecar.inference.embedded import keep_alive, shapes
+from refrain_sidecar.inference.embedded.catalogue import Catalogue
+from refrain_sidecar.inference.embedded.failures import EngineFailure
+from refrain_sidecar.inference.embedded.generation import Piece, completion_body, generation
+from refrain_sidecar.inference.embedded.llama import LlamaServer, Loading
+from refrain_sidecar.inference.embedded.loopback import LoopbackOnly
+from refrain_sidecar.inference.embedded.options import loading
+from refrain_sidecar.inference.embedded.replies import LinesReply, error_reply, json_reply
+from refrain_sidecar.inference.embedded.requests import (
+    Common,
+    chat_body,
+    generate_body,
+    model_name,
+    parsed,
+    wants_stream,
+)
+from refrain_sidecar.inference.embedded.residency import Residency
+
+Handler = Callable[[Request], Awaitable[Response]]
+Line = Callable[[str, Piece], dict[str, Any]]
+End = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
+PromptOf = Callable[[LlamaServer], Awaitable[str]]
+
+
+def application(catalogue: Catalogue, residency: Residency, default: Loading) -> Starlette:
+    """The ASGI application. `default` is for requests that name no num_ctx or num_thread."""
+    api = _Api(catalogue, residency, default)
+    return Starlette(
+        routes=[
+            Route("/", api.root, methods=["GET"]),
+            Route("/api/version", api.version, methods=["GET"]),
+            Route("/api/tags", api.tags, methods=["GET"]),
+            Route("/api/ps", api.ps, methods=["GET"]),
+            Route("/api/show", api.show, methods=["POST"]),
+            Route("/api/generate", api.generate, methods=["POST"]),
+            Route("/api/chat", api.chat, methods=["POST"]),
+            Route("/api/pull", api.pull, methods=["POST"]),
+            Route("/slots", api.slots, methods=["GET"]),
+        ],
+        middleware=[Middleware(LoopbackOnly)],
+        exception_handlers={EngineFailure: _refused},
+    )
+
+
+async def _refused(_: Request, failure: Exception) -> Response:
+    assert isinstance(failure, EngineFailure)
+    return error_reply(failure)
+
+
+@frozen
+class _Api:
+    catalogue: Catalogue
+    residency: Residency
+    default: Loading
+
+    async def root(self, _: Request) -> Response:
+        return PlainTextResponse("Ollama is running")
+
+    async def version(self, _: Request) -> Response:
+        refrain = {
+            "engine": "llama.cpp via xllamacpp",
+            "max_top_logprobs": self.catalogue.vocabulary,
+        }
+        version = self.catalogue.installed.engine_version
+        return json_reply({"version": version, "refrain": refrain})
+
+    async def tags(self, _: Request) -> Response:
+        return json_reply(self.catalogue.tags())
+
+    async def ps(self, _: Request) -> Response:
+        server = self.residency.loaded
+        num_ctx = None if server is None else server.loading.num_ctx
+        return json_reply(self.catalogue.ps(num_ctx, self.residency.expires_at))
+
+    async def slots(self, _: Request) -> Response:
+        server = self.residency.loaded
+        return json_reply([] if server is None else await server.slots())
+
+    async def show(self, request: Request) -> Response:
+        self.catalogue.check(model_name(parsed(await request.body())))
+        return json_reply(self.catalogue.show())
+
+    async def pull(self, request: Request) -> Response:
+        body = parsed(await request.body())
+        fold = None if wants_stream(body) else lambda lines: lines[-1]
+        return LinesReply(self._pulled(model_name(body)), fold)
+
+    async def _pulled(self, name: str) -> AsyncGenerator[Mapping[str, Any], None]:
+        yield {"status": "pulling manifest"}
+        try:
+            self.catalogue.check(name)
+        except EngineFailure as failure:
+            raise EngineFailure(500, "pull model manifest: file does not exist") from failure
+        yield {"status": "success"}
+
+    async def generate(self, request: Request) -> Response:
+        asked = generate_body(parsed(await request.body()), self.catalogue.vocabulary)
+        common = asked.common
+        self.catalogue.check(common.model)
+        if not asked.prompt:
+            return json_reply(await self._load_or_unload(common, shapes.generate_end))
+
+        async def prompt_of(server: LlamaServer) -> str:
+            if asked.raw:
+                return asked.prompt
+            messages = [{"role": "user", "content": asked.prompt}]
+            if asked.system:
+                messages.insert(0, {"role": "system", "content": asked.system})
+            before = await server.detokenize(asked.context) if asked.context else ""
+            return before + await server.prompt_of(messages)
+
+        lines = self._lines(
+            common, prompt_of, shapes.generate_line, shapes.generate_end, not asked.raw
+        )
+        return LinesReply(lines, None if common.stream else shapes.fold_generate)
+
+    async def chat(self, request: Request) -> Response:
+        asked = chat_body(parsed(await request.body()), self.catalogue.vocabulary)
+        common = asked.common
+        self.catalogue.check(common.model)
+        if not asked.messages:
+            return json_reply(await self._load_or_unload(common, shapes.chat_end))
+
+        async def prompt_of(server: LlamaServer) -> str:
+            return await server.prompt_of(asked.messages)
+
+        lines = self._lines(common, prompt_of, shapes.chat_line, shapes.chat_end, False)
+        return LinesReply(lines, None if common.stream else shapes.fold_chat)
+
+    async def _load_or_unload(self, common: Common, end: End) -> Mapping[str, Any]:
+        """Ollama's preloading: a request without a prompt loads, or with keep_alive 0 unloads."""
+        if common.keep_alive == 0:
+            await self.residency.unload()
+            return end(common.model, "unload", {})
+        async with self.residency.use(self._loading(common), _stay(common)):
+            return end(common.model, "load", {})
+
+    async def _lines(
+        self, common: Common, prompt_of: PromptOf, line: Line, end: End, with_context: bool
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        started = time.perf_counter_ns()
+        # What is wrong with a request is said before it waits for its turn.
+        completion_body(common)
+        wanted = self._loading(common)
+        async with self.residency.use(wanted, _stay(common)) as server:
+            load_ns = time.perf_counter_ns() - started
+            prompt = await prompt_of(server)
+            text = ""
+            async with aclosing(generation(server, prompt, common)) as events:
+                async for event in events:
+                    if isinstance(event, Piece):
+                        text += event.text
+                        yield line(common.model, event)
+                        continue
+                    total_ns = time.perf_counter_ns() - started
+                    figures: dict[str, Any] = dict(shapes.figures(event, total_ns, load_ns))
+                    if with_context:
+                        figures["context"] = await server.tokenize(prompt + text)
+                    yield end(common.model, event.reason, figures)
+
+    def _loading(self, common: Common) -> Loading:
+        return loading(common.options, self.default, self.catalogue.trained_ctx)
+
+
+def _stay(common: Common) -> float:
+    return keep_alive.DEFAULT_SECONDS if common.keep_alive is None else common.keep_alive

@@ -1,0 +1,34 @@
+"""What can go wrong inside the engine, as the status and text a client is answered with."""
+
+from __future__ import annotations
+
+
+class EngineFailure(Exception):
+    """An error answer: HTTP `status` and the `error` text of its body, in Ollama's wording."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class ContextExceeded(EngineFailure):
+    """The prompt has more tokens than the context holds."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "the input length exceeds the context length")
+
+
+def bad_request(message: str) -> EngineFailure:
+    """A 400 with `message`."""
+    return EngineFailure(400, message)
+
+
+def model_not_found(name: str) -> EngineFailure:
+    """Ollama's answer to the name of a model it does not have."""
+    return EngineFailure(404, f"model '{name}' not found")
+
+
+def busy() -> EngineFailure:
+    """Ollama's answer when its queue is full."""
+    return EngineFailure(503, "server busy, please try again.  maximum pending requests exceeded")

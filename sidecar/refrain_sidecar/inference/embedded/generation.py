@@ -1,0 +1,117 @@
+"""One generation: from a checked request to pieces of text and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from attrs import frozen
+
+from refrain_sidecar.inference.embedded import logprobs
+from refrain_sidecar.inference.embedded.failures import ContextExceeded, EngineFailure
+from refrain_sidecar.inference.embedded.grammar import grammar_for
+from refrain_sidecar.inference.embedded.llama import LlamaServer
+from refrain_sidecar.inference.embedded.options import sampling
+from refrain_sidecar.inference.embedded.requests import Common
+
+# Kept free for the answer when a prompt has to be cut: a quarter of the context, as a prompt that
+# fills it would leave no room for a single token.
+_ANSWER_SHARE = 4
+
+
+@frozen
+class Piece:
+    """Some text, and the log-probabilities of its tokens (Ollama's shape) if they were wanted."""
+
+    text: str
+    logprobs: tuple[Mapping[str, Any], ...]
+
+
+@frozen
+class Finish:
+    """How it ended: `reason` is stop or length; durations in ns.
+
+    `prompt_tokens` includes those whose state was still in memory, as Ollama's count does.
+    """
+
+    reason: str
+    prompt_tokens: int
+    prompt_ns: int
+    tokens: int
+    decode_ns: int
+
+
+def completion_body(request: Common) -> dict[str, Any]:
+    """The llama.cpp completion body for `request`, without the prompt. Raises EngineFailure 400."""
+    # prompt progress is reported so that a request can be cancelled while its prompt is read.
+    body = {**sampling(request.options), "cache_prompt": True, "return_progress": True}
+    if request.format is not None:
+        grammar = grammar_for(request.format, free_blanks=request.free_blanks)
+        if grammar is not None:
+            body["grammar"] = grammar
+        else:
+            body["json_schema"] = request.format
+    if request.top_logprobs is not None:
+        # At least one: the token's own log-probability comes only with a list.
+        body["n_probs"] = max(request.top_logprobs, 1)
+    return body
+
+
+async def generation(
+    server: LlamaServer, prompt: str, request: Common
+) -> AsyncGenerator[Piece | Finish, None]:
+    """Pieces, then one Finish. Closing it cancels the work. Raises EngineFailure."""
+    body = completion_body(request)
+    try:
+        async with aclosing(_run(server, {**body, "prompt": prompt}, request)) as events:
+            async for event in events:
+                yield event
+        return
+    except ContextExceeded:
+        if not request.truncate:
+            raise
+    kept = await _cut(server, prompt, request)
+    async with aclosing(_run(server, {**body, "prompt": kept}, request)) as events:
+        async for event in events:
+            yield event
+
+
+async def _run(
+    server: LlamaServer, body: Mapping[str, Any], request: Common
+) -> AsyncGenerator[Piece | Finish, None]:
+    async with server.completion(body) as events:
+        async for event in events:
+            if "prompt_progress" in event:
+                continue
+            entries: tuple[Mapping[str, Any], ...] = ()
+            if request.top_logprobs is not None:
+                entries = tuple(
+                    logprobs.entry(probability, request.top_logprobs)
+                    for probability in event.get("completion_probabilities", ())
+                )
+            if event["content"] or entries:
+                yield Piece(event["content"], entries)
+            if event["stop"]:
+                yield _finish(event)
+                return
+    raise EngineFailure(500, "llama.cpp ended its answer without saying why")
+
+
+def _finish(event: Mapping[str, Any]) -> Finish:
+    timings = event["timings"]
+    return Finish(
+        reason="length" if event["stop_type"] == "limit" else "stop",
+        prompt_tokens=event["tokens_evaluated"],
+        prompt_ns=int(timings["prompt_ms"] * 1e6),
+        tokens=event["tokens_predicted"],
+        decode_ns=int(timings["predicted_ms"] * 1e6),
+    )
+
+
+async def _cut(server: LlamaServer, prompt: str, request: Common) -> list[int]:
+    """The prompt's tokens without those in the middle that do not fit, as Ollama cuts them."""
+    tokens = await server.tokenize(prompt)
+    room = server.loading.num_ctx - server.loading.num_ctx // _ANSWER_SHARE
+    head = min(max(sampling(request.options)["n_keep"], 0), room // 2)
+    return tokens[:head] + tokens[len(tokens) - (room - head) :]

@@ -1,0 +1,114 @@
+"""Answers as they go over the wire: JSON, or one JSON object a line.
+
+A reply is watched while it is made: when its client leaves, the work is cancelled, also before
+the first byte and also for clients that wait for the whole answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from refrain_sidecar.inference.embedded.failures import EngineFailure
+
+log = logging.getLogger(__name__)
+
+Lines = AsyncGenerator[Mapping[str, Any], None]
+Fold = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
+
+
+def encoded(value: Any) -> bytes:
+    """Compact UTF-8 JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def json_reply(value: Any, status: int = 200) -> Response:
+    """A whole answer at once."""
+    return Response(encoded(value), status, media_type="application/json; charset=utf-8")
+
+
+def error_reply(failure: EngineFailure) -> Response:
+    """`{"error": …}` with the failure's status."""
+    return json_reply({"error": failure.message}, failure.status)
+
+
+class LinesReply(Response):
+    """Sends `lines` as they come, or folded into one answer by `fold`.
+
+    An EngineFailure before the first line is answered with its status; later, with a last line
+    `{"error": …}` under the status 200 that has gone out, as Ollama does.
+    """
+
+    media_type = "application/x-ndjson"
+
+    def __init__(self, lines: Lines, fold: Fold | None = None) -> None:
+        self._lines = lines
+        self._fold = fold
+        self._begun = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = asyncio.create_task(self._answer(scope, receive, send))
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+            else:
+                log.info("the client left; its work is cancelled")
+        finally:
+            for task in (work, leaving):
+                task.cancel()
+            await asyncio.gather(work, leaving, return_exceptions=True)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with aclosing(self._lines) as lines:
+                if self._fold is None:
+                    await self._send_lines(lines, send)
+                else:
+                    made = self._fold([line async for line in lines])
+                    await json_reply(made)(scope, receive, send)
+        except EngineFailure as failure:
+            await self._send_failure(failure, scope, receive, send)
+        except Exception as error:
+            log.exception("an answer failed; the client is told")
+            unforeseen = EngineFailure(500, f"the embedded engine failed: {error!r}")
+            await self._send_failure(unforeseen, scope, receive, send)
+
+    async def _send_lines(self, lines: Lines, send: Send) -> None:
+        async for line in lines:
+            await self._begin(send)
+            await _send_body(send, encoded(line) + b"\n", more=True)
+        await self._begin(send)
+        await _send_body(send, b"", more=False)
+
+    async def _begin(self, send: Send) -> None:
+        if not self._begun:
+            self._begun = True
+            headers = [(b"content-type", b"application/x-ndjson")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _send_failure(
+        self, failure: EngineFailure, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if self._begun:
+            line = encoded({"error": failure.message}) + b"\n"
+            await _send_body(send, line, more=False)
+        else:
+            await error_reply(failure)(scope, receive, send)
+
+
+async def _send_body(send: Send, body: bytes, *, more: bool) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

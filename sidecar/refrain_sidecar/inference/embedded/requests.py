@@ -1,0 +1,166 @@
+"""Request bodies of the Ollama API, checked and held as frozen classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from refrain_sidecar.inference.embedded import keep_alive
+from refrain_sidecar.inference.embedded.failures import bad_request
+
+JSONObject = Mapping[str, Any]
+T = TypeVar("T")
+
+_NAMES = {str: "string", bool: "boolean", int: "integer", list: "array", dict: "object"}
+
+
+@frozen
+class Common:
+    """What /api/generate and /api/chat share. `keep_alive` in seconds, None if not said.
+
+    `format` is None, the word "json" or a schema. `free_blanks` and `logprob_tokens` are ours:
+    blanks between JSON tokens as Ollama allows them, and the only tokens whose log-probabilities
+    are wanted.
+    """
+
+    model: str
+    stream: bool
+    format: JSONObject | str | None
+    options: JSONObject
+    keep_alive: float | None
+    truncate: bool
+    top_logprobs: int | None
+    free_blanks: bool
+    logprob_tokens: tuple[str, ...]
+
+
+@frozen
+class GenerateBody:
+    """/api/generate."""
+
+    common: Common
+    prompt: str
+    system: str
+    raw: bool
+    context: tuple[int, ...]
+
+
+@frozen
+class ChatBody:
+    """/api/chat: messages with `role` and `content`, in the order said."""
+
+    common: Common
+    messages: tuple[Mapping[str, str], ...]
+
+
+def parsed(body: bytes) -> JSONObject:
+    """The JSON object in `body`. Raises EngineFailure 400."""
+    if not body.strip():
+        raise bad_request("missing request body")
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise bad_request(f"the request body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise bad_request("the request body must be a JSON object")
+    return value
+
+
+def generate_body(body: JSONObject, max_logprobs: int) -> GenerateBody:
+    """Reads /api/generate. Raises EngineFailure 400."""
+    raw = _get(body, "raw", bool, False)
+    system = _get(body, "system", str, "")
+    template = _get(body, "template", str, "")
+    context = _get(body, "context", list, [])
+    if raw and (template or system or context):
+        raise bad_request("raw mode does not support template, system, or context")
+    if template:
+        raise bad_request("this engine uses the model's own template; leave out 'template'")
+    if _get(body, "suffix", str, ""):
+        raise bad_request(f'"{body.get("model", "")}" does not support insert')
+    _no_images(body)
+    if not all(isinstance(token, int) for token in context):
+        raise bad_request("context must be an array of integers")
+    return GenerateBody(
+        common=_common(body, max_logprobs),
+        prompt=_get(body, "prompt", str, ""),
+        system=system,
+        raw=raw,
+        context=tuple(context),
+    )
+
+
+def chat_body(body: JSONObject, max_logprobs: int) -> ChatBody:
+    """Reads /api/chat. Raises EngineFailure 400."""
+    if _get(body, "tools", list, []):
+        raise bad_request(f'"{body.get("model", "")}" does not support tools')
+    messages = []
+    for message in _get(body, "messages", list, []):
+        if not isinstance(message, dict):
+            raise bad_request("messages must be an array of objects")
+        _no_images(message)
+        role = _get(message, "role", str, "")
+        if role not in ("system", "user", "assistant", "tool"):
+            raise bad_request(
+                f"invalid role: {role!r}; expected 'system', 'user', 'assistant' or 'tool'"
+            )
+        messages.append({"role": role, "content": _get(message, "content", str, "")})
+    return ChatBody(common=_common(body, max_logprobs), messages=tuple(messages))
+
+
+def model_name(body: JSONObject) -> str:
+    """The model a body names, by `model` or (older clients) `name`. Raises EngineFailure 400."""
+    name = _get(body, "model", str, "") or _get(body, "name", str, "")
+    if not name:
+        raise bad_request("model is required")
+    return name
+
+
+def wants_stream(body: JSONObject) -> bool:
+    """Ollama streams unless told not to."""
+    return _get(body, "stream", bool, True)
+
+
+def _common(body: JSONObject, max_logprobs: int) -> Common:
+    top = _get(body, "top_logprobs", int, 0)
+    if not 0 <= top <= max_logprobs:
+        raise bad_request(f"top_logprobs must be between 0 and {max_logprobs}")
+    if body.get("think") not in (None, False):
+        raise bad_request(f'"{body.get("model", "")}" does not support thinking')
+    shape = body.get("format")
+    if shape in ("", None):
+        shape = None
+    elif shape != "json" and not isinstance(shape, dict):
+        raise bad_request(f'invalid format: {json.dumps(shape)}; expected "json" or a JSON schema')
+    tokens = _get(body, "logprob_tokens", list, [])
+    if not all(isinstance(token, str) and token for token in tokens):
+        raise bad_request("logprob_tokens must be an array of non-empty strings")
+    alive = body.get("keep_alive")
+    return Common(
+        model=model_name(body),
+        stream=wants_stream(body),
+        format=shape,
+        options=_get(body, "options", dict, {}),
+        keep_alive=None if alive is None else keep_alive.seconds(alive),
+        truncate=_get(body, "truncate", bool, True),
+        top_logprobs=top if _get(body, "logprobs", bool, False) else None,
+        free_blanks=_get(body, "free_blanks", bool, False),
+        logprob_tokens=tuple(tokens),
+    )
+
+
+def _get(body: JSONObject, key: str, kind: type[T], default: T) -> T:
+    value = body.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise bad_request(f"{key} must be of type {_NAMES[kind]}, not {type(value).__name__}")
+    return value
+
+
+def _no_images(body: JSONObject) -> None:
+    if _get(body, "images", list, []):
+        raise bad_request("this model does not support images")
