@@ -27,8 +27,8 @@ from refrain_sidecar.warming import warm
 class Service:
     """The verbs: enrich, stats, purge, warm, cpu_threads, entries, explain, doctor.
 
-    Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text); both
-    carry a message that says what to do. The cache raises nothing: it bypasses.
+    Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text);
+    both carry a message that says what to do. The cache raises nothing: it bypasses.
     """
 
     def __init__(self, config_path: Path | None) -> None:

@@ -116,8 +116,8 @@ async def enrich_lines(
 ) -> Tally:
     """Enrich each line that `output` does not have yet, `jobs` at a time, in the input's order.
 
-    `advance` is called once a line, `report` for each bad one. Raises InferenceError when the engine
-    fails: what was written stays, and a second run goes on from there.
+    `advance` is called once a line, `report` for each bad one. Raises InferenceError when the
+    engine fails: what was written stays, and a second run goes on from there.
     """
     tally = Tally()
     async for found in _in_order(parts, lines, output.done, jobs):

@@ -116,6 +116,12 @@ def stage_table(result: p.EnrichResult) -> Table:
     return table
 
 
+_HEADINGS = (
+    *("kind", "entries", "size", "hits", "coalesced", "misses", "rate"),
+    *("hit p50", "p95", "p99", "miss p50", "saved"),
+)
+
+
 def statistics(stats: p.StatsResult) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=len(stats.kinds) > 1)
     total = [
@@ -130,10 +136,9 @@ def statistics(stats: p.StatsResult) -> RenderableType:
         _p50(stats.miss_ms),
         duration(stats.saved_ms),
     ]
-    headings = ["kind", "entries", "size", "hits", "coalesced", "misses", "rate", "hit~p50", "p95", "p99", "miss~p50", "saved"]
-    for heading, footer in zip(headings, total, strict=True):
+    for heading, footer in zip(_HEADINGS, total, strict=True):
         table.add_column(
-            heading.replace("~", " "),
+            heading,
             footer,
             justify="left" if heading == "kind" else "right",
             no_wrap=True,

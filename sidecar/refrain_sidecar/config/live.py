@@ -40,7 +40,7 @@ class LiveConfig:
         self._listener = listener
 
     async def follow(self, apply: Callable[[Settings], Awaitable[None]]) -> None:
-        """Await `apply(settings)` for each good edit that changes a setting. Runs until cancelled."""
+        """Await `apply(settings)` for each good edit that changes something, until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             await self.refresh(apply)

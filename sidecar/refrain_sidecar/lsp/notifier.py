@@ -9,7 +9,7 @@ MIN_SECONDS_BETWEEN = 1.0
 
 
 class Notifier:
-    """Turns any number of `changed()` calls into at most one `send()` a second, the last included."""
+    """Turns many `changed()` calls into at most one `send()` a second, the last included."""
 
     def __init__(self, send: Callable[[], Awaitable[None]]) -> None:
         self._send = send
