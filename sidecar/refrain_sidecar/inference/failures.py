@@ -22,6 +22,7 @@ from refrain_sidecar.inference.errors import (
 
 # Long enough for every message of Ollama's own, short enough for one line of a log.
 _MAX_DETAIL = 300
+_NO_MODEL = re.compile("model .*not found")
 # The engine's own words for a 400, and what helps. First match wins.
 _REFUSALS = (
     ("does not support thinking", "Ask without `think`, or take a model that can think."),
@@ -92,7 +93,7 @@ def refused(
             safe_to_repeat=True,
             retry_after=retry_after,
         )
-    if status == 404 and target.model is not None and "not found" in detail.lower():
+    if status == 404 and target.model is not None and _NO_MODEL.search(detail):
         return model_missing(target)
     if status == 404:
         return RequestRefused(
@@ -128,7 +129,7 @@ def failed(target: Target, detail: str) -> InferenceError:
             f"There is no model {target.model!r} to pull ({_cut(detail)}). Check its name at "
             "https://ollama.com/library."
         )
-    if target.model is not None and re.search("model .*not found", detail):
+    if target.model is not None and _NO_MODEL.search(detail):
         return model_missing(target)
     more = "Its log says more"
     if "memory" in detail:

@@ -50,13 +50,7 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self._engine = engine
         self._limits = networking
-        try:
-            url = httpx.URL(self.base_url)
-        except httpx.InvalidURL as error:
-            raise RequestRefused(
-                f"inference.base_url is no address: {base_url!r} ({error}). Write it as "
-                "http://127.0.0.1:11434."
-            ) from error
+        url = _address(self.base_url)
         self._pool = httpx.AsyncClient(
             base_url=url,
             trust_env=not is_loopback(url.host),
@@ -261,6 +255,22 @@ class _Record:
             self.lines,
             (perf_counter() - self._start) * 1000,
         )
+
+
+def _address(base_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(base_url)
+        wrong = None if url.scheme in ("http", "https") and url.host else "no http:// or no host"
+        if url.port is not None and url.port > 65535:
+            wrong = "no such port"
+    except httpx.InvalidURL as error:
+        wrong = str(error)
+    if wrong:
+        raise RequestRefused(
+            f"inference.base_url is no address: {base_url!r} ({wrong}). Write it as "
+            "http://127.0.0.1:11434."
+        )
+    return url
 
 
 def _repeat(error: Exception) -> bool | float:
