@@ -1,5 +1,70 @@
 """A content-addressed cache for model answers, in one SQLite file."""
 
-from refrain_cache.settings import CacheSettings
+from refrain_cache.cache import AsyncCache
+from refrain_cache.clock import Clock, SystemClock
+from refrain_cache.entry import (
+    CacheState,
+    Difference,
+    Entry,
+    EntryPage,
+    Explanation,
+    Purged,
+    Selection,
+)
+from refrain_cache.errors import (
+    CacheClosedError,
+    CacheConfigError,
+    CacheError,
+    FingerprintError,
+    NotJsonError,
+    OwnerFailedError,
+    PortableFileError,
+)
+from refrain_cache.fingerprint import Fingerprint, fingerprint, normalised
+from refrain_cache.outcome import Outcome
+from refrain_cache.settings import (
+    CacheSettings,
+    find_config,
+    read_cache_settings,
+    resolve_cache_dir,
+)
+from refrain_cache.stats import CacheStats, KindStats, ModelStats, TimelinePoint
+from refrain_cache.sync import Cache, get_cache
+from refrain_cache.tally import Percentiles
+from refrain_cache.timing import Timing
 
-__all__ = ["CacheSettings"]
+__all__ = [
+    "AsyncCache",
+    "Cache",
+    "CacheClosedError",
+    "CacheConfigError",
+    "CacheError",
+    "CacheSettings",
+    "CacheState",
+    "CacheStats",
+    "Clock",
+    "Difference",
+    "Entry",
+    "EntryPage",
+    "Explanation",
+    "Fingerprint",
+    "FingerprintError",
+    "KindStats",
+    "ModelStats",
+    "NotJsonError",
+    "Outcome",
+    "OwnerFailedError",
+    "Percentiles",
+    "PortableFileError",
+    "Purged",
+    "Selection",
+    "SystemClock",
+    "TimelinePoint",
+    "Timing",
+    "find_config",
+    "fingerprint",
+    "get_cache",
+    "normalised",
+    "read_cache_settings",
+    "resolve_cache_dir",
+]

@@ -1,13 +1,23 @@
-"""The `caching` section of perf_config.json, and where that file is found."""
+"""The `caching` section of perf_config.json, and where that file and the cache's folder are."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import platformdirs
 from attrs import frozen
 
+from refrain_cache.errors import CacheConfigError
+
 DATABASE_NAME = "perf_cache.db"
+CONFIG_NAME = "perf_config.json"
+CONFIG_FOLDER = "config"
+CONFIG_VARIABLE = "REFRAIN_CONFIG"
+API_KIND = "api"
 
 
 @frozen
@@ -26,3 +36,88 @@ class CacheSettings:
     max_entries: int | None = None
     eviction: Literal["cost", "lru"] = "cost"
     memory_entries: int = 4096
+
+    def ttl_of(self, kind: str) -> float:
+        """How long an entry of a kind is kept unless its caller says otherwise, in seconds."""
+        return self.ttl_api if kind == API_KIND else self.default_ttl
+
+
+def find_config(start: Path | None = None) -> Path | None:
+    """The configuration in force at `start` (default: the working directory), or None.
+
+    `$REFRAIN_CONFIG`, else `config/perf_config.json` in `start` or the nearest folder above it.
+    """
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named).expanduser().absolute()
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        candidate = folder / CONFIG_FOLDER / CONFIG_NAME
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def resolve_cache_dir(cache_dir: Path | None, config: Path | None = None) -> Path:
+    """The folder the cache is in: absolute, `~` expanded.
+
+    None is the user's cache folder. A relative path starts at the folder that holds the folder of
+    `config` (`/work/config/perf_config.json` → `/work`), without one at the working directory.
+    """
+    if cache_dir is None:
+        return Path(platformdirs.user_cache_dir("refrain", appauthor=False))
+    cache_dir = cache_dir.expanduser()
+    if cache_dir.is_absolute():
+        return cache_dir
+    return (config.absolute().parent.parent if config is not None else Path.cwd()) / cache_dir
+
+
+def read_cache_settings(config: Path) -> CacheSettings:
+    """The `caching` section of a configuration file, its folder resolved.
+
+    Raises CacheConfigError if the file cannot be read or a value is not what it must be; other
+    sections are not looked at.
+    """
+    try:
+        document = json.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CacheConfigError(f"{config} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise CacheConfigError(f"{config} is not valid JSON: {error}.") from error
+    section = document.get("caching", {}) if isinstance(document, dict) else None
+    if not isinstance(section, dict):
+        raise CacheConfigError(f'{config}: "caching" must be an object.')
+    values = {name: _checked(config, name, value) for name, value in section.items()}
+    # The file's default place is beside it; only without any file is it the user's cache folder.
+    values["cache_dir"] = resolve_cache_dir(Path(section.get("cache_dir", "./cache")), config)
+    return CacheSettings(**values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "enabled": (lambda v: isinstance(v, bool), "true or false"),
+    "cache_dir": (lambda v: isinstance(v, str) and v != "", "the path of a folder"),
+    "default_ttl": (lambda v: _is_number(v) and v > 0, "a number of seconds above 0"),
+    "ttl_api": (lambda v: _is_number(v) and v > 0, "a number of seconds above 0"),
+    "max_bytes": (lambda v: _is_count(v) and v >= 65_536, "a number of bytes, 65536 or more"),
+    "max_entries": (lambda v: v is None or (_is_count(v) and v >= 1), "null, or 1 or more"),
+    "eviction": (lambda v: v in ("cost", "lru"), '"cost" or "lru"'),
+    "memory_entries": (lambda v: _is_count(v) and v >= 0, "0 or more"),
+}
+
+
+def _checked(config: Path, name: str, value: Any) -> Any:
+    check = _CHECKS.get(name)
+    if check is None:
+        raise CacheConfigError(f"{config}: caching.{name} is not a setting of the cache.")
+    accepts, expected = check
+    if not accepts(value):
+        raise CacheConfigError(f"{config}: caching.{name} is {value!r}; expected {expected}.")
+    return value

@@ -1,0 +1,199 @@
+"""Why a lookup misses. Pure: facts in, a cause out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+
+from attrs import frozen
+
+from refrain_cache.entry import Difference, Explanation
+from refrain_cache.fingerprint import HASH_PREFIX, Fingerprint, ingredients_of
+
+NEVER_SEEN, EXPIRED, EVICTED, PURGED, DAMAGED, AFRESH, STORED = (
+    "never seen",
+    "expired",
+    "evicted",
+    "purged",
+    "damaged",
+    "asked afresh",
+    "stored",
+)
+_ABSENT = "(none)"
+_SHOWN_CHARS = 40
+
+
+@frozen
+class Tombstone:
+    """Why and when (seconds since the epoch) an entry went."""
+
+    why: str
+    died_at: float
+
+
+@frozen
+class Relative:
+    """A stored entry that might explain a miss by what it differs in."""
+
+    key: str
+    content: str
+    recipe: str
+
+    def ingredients(self) -> dict[str, str]:
+        return dict(ingredients_of(self.content, self.recipe))
+
+
+@frozen
+class Facts:
+    """What the store knows that bears on one lookup. `expires_at` is of the entry itself."""
+
+    stored: bool = False
+    expires_at: float | None = None
+    tombstone: Tombstone | None = None
+    relatives: tuple[Relative, ...] = ()
+
+
+def cause_of(explanation: Explanation) -> str:
+    """The cause without its particulars, for counting: "the model changed"."""
+    return explanation.cause.partition(":")[0]
+
+
+def explain(fingerprint: Fingerprint, facts: Facts, now: float) -> Explanation:
+    """Why a lookup of `fingerprint` hits or misses at `now`."""
+    nearest, differences = _nearest(fingerprint, facts.relatives)
+    expired = facts.stored and facts.expires_at is not None and facts.expires_at <= now
+
+    def because(cause: str, summary: str, *, hit: bool = False) -> Explanation:
+        return Explanation(
+            key=fingerprint.key,
+            kind=fingerprint.kind,
+            would_hit=hit,
+            cause=cause,
+            summary=summary,
+            nearest=nearest,
+            differences=differences,
+        )
+
+    if facts.stored and not expired:
+        return because(STORED, "The answer is stored: asking now would be a hit.", hit=True)
+    if expired and facts.expires_at is not None:
+        return because(
+            EXPIRED, f"The answer was stored, but expired {_ago(now - facts.expires_at)}."
+        )
+    if facts.tombstone is not None:
+        why, when = facts.tombstone.why, _ago(now - facts.tombstone.died_at)
+        return because(
+            why, _BURIED.get(why, "The answer was stored once; it went {when}.").format(when=when)
+        )
+    same_content = [d for d in differences if d.ingredient.startswith("content")] == []
+    if differences and same_content:
+        cause = _what_changed(differences)
+        return because(cause, f"The same question was answered before, but {cause}.")
+    return because(NEVER_SEEN, "This question has not been asked before.")
+
+
+def asked_afresh(fingerprint: Fingerprint) -> Explanation:
+    """Why a lookup missed that did not look."""
+    return Explanation(
+        key=fingerprint.key,
+        kind=fingerprint.kind,
+        would_hit=False,
+        cause=AFRESH,
+        summary="A fresh answer was asked for, so what was stored was not looked at.",
+    )
+
+
+def explain_without_ingredients(key: str, facts: Facts, now: float) -> Explanation:
+    """Why a key that is not stored misses: all that is left of it is a tombstone, or nothing."""
+    if facts.tombstone is None:
+        return Explanation(
+            key=key,
+            kind=None,
+            would_hit=False,
+            cause=NEVER_SEEN,
+            summary=f"No stored entry's key begins with {key!r}, and none that did is remembered.",
+        )
+    why, when = facts.tombstone.why, _ago(now - facts.tombstone.died_at)
+    return Explanation(
+        key=key,
+        kind=None,
+        would_hit=False,
+        cause=why,
+        summary=_BURIED.get(why, "The answer was stored once; it went {when}.").format(when=when),
+    )
+
+
+_BURIED = {
+    EXPIRED: "The answer was stored, but expired and was cleared {when}.",
+    EVICTED: "The answer was stored, but made room for others {when} (caching.max_bytes).",
+    PURGED: "The answer was stored, but was purged {when}.",
+    DAMAGED: "The answer was stored, but its bytes were found damaged {when} and were dropped.",
+}
+
+
+def _nearest(
+    fingerprint: Fingerprint, relatives: Iterable[Relative]
+) -> tuple[str | None, tuple[Difference, ...]]:
+    best: tuple[str | None, tuple[Difference, ...]] = (None, ())
+    for relative in relatives:
+        if relative.key == fingerprint.key:
+            continue
+        differences = differing(relative.ingredients(), fingerprint.ingredients)
+        if best[0] is None or len(differences) < len(best[1]):
+            best = (relative.key, differences)
+    return best
+
+
+def differing(stored: Mapping[str, str], now: Mapping[str, str]) -> tuple[Difference, ...]:
+    """Every ingredient that differs, in the order of their names."""
+    return tuple(
+        Difference(name, stored.get(name, _ABSENT), now.get(name, _ABSENT))
+        for name in sorted({*stored, *now})
+        if stored.get(name) != now.get(name)
+    )
+
+
+def _what_changed(differences: tuple[Difference, ...]) -> str:
+    # The weightiest change is the one to name: with a new model, its digest and options follow.
+    for what, matches in _CHANGES:
+        found = [d for d in differences if matches(d.ingredient)]
+        if found:
+            # The name of a model says more to a person than its digest.
+            first = min(found, key=lambda d: (not d.ingredient.endswith("model"), d.ingredient))
+            name = "" if what != "an option changed" else first.ingredient.rpartition(".")[2] + " "
+            return f"{what}: {name}{_shown(first.stored)} → {_shown(first.now)}"
+    raise AssertionError("unreachable: the last row of _CHANGES matches everything")
+
+
+_CHANGES: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    (
+        "the model changed",
+        lambda name: name in {"identity.model", "identity.digest", "identity.model_digest"},
+    ),
+    ("the prompt changed", lambda name: name.startswith("identity.") and "prompt" in name),
+    (
+        "the engine changed",
+        lambda name: name.startswith(("identity.engine", "identity.version")),
+    ),
+    ("an option changed", lambda name: True),
+)
+
+
+def _shown(value: str) -> str:
+    if value == _ABSENT:
+        return "none"
+    if value.startswith(HASH_PREFIX):
+        return value[: len(HASH_PREFIX) + 8] + "…"
+    plain = json.loads(value)
+    text = plain if isinstance(plain, str) else value
+    return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 0:
+        return "in the future (the clock was set back)"
+    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            n = int(seconds // size)
+            return f"{n} {unit}{'s' if n > 1 else ''} ago"
+    return "less than a minute ago"

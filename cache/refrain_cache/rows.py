@@ -1,0 +1,235 @@
+"""Entries as rows: read, put, touched, buried, and room made for them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from attrs import define, frozen
+
+from refrain_cache.codec import Encoded
+from refrain_cache.entry import Entry
+from refrain_cache.fingerprint import Fingerprint
+from refrain_cache.writer import Transaction
+
+# What a row takes beside its texts and its answer: numbers, digests and four indexes, measured on
+# 100,000 entries (file size over their number, less their texts and answers).
+ROW_OVERHEAD_BYTES = 300
+# Evicting looks at this many candidates at a time: one new entry seldom displaces more.
+_EVICT_STEP = 32
+# SQLite's limit on variables was 999 for long.
+DELETE_STEP = 500
+
+FIND = (
+    "SELECT value, packed, digest, expires_at, cost_ms, model, created_at FROM entry WHERE key = ?"
+)
+_PUT = """
+INSERT INTO entry (key, kind, model, label, content, content_hash, recipe_hash, packed, digest,
+    bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms, rank, value)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET model = excluded.model, label = excluded.label,
+    packed = excluded.packed, digest = excluded.digest, bytes = excluded.bytes,
+    created_at = excluded.created_at, last_used_at = excluded.last_used_at,
+    expires_at = excluded.expires_at, cost_ms = excluded.cost_ms, rank = excluded.rank,
+    value = excluded.value
+"""
+_COLUMNS = (
+    "key, kind, model, label, bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms"
+)
+
+
+@frozen
+class NewEntry:
+    """An answer on its way into the file. `ttl` in seconds, None for ever."""
+
+    print: Fingerprint
+    encoded: Encoded
+    ttl: float | None
+    cost_ms: float
+    label: str
+    model: str
+    uses: int = 1
+
+    @property
+    def bytes(self) -> int:
+        """What it will take in the file."""
+        texts = len(self.print.content) + len(self.label) + len(self.model)
+        return len(self.encoded.data) + texts + ROW_OVERHEAD_BYTES
+
+
+@define
+class Touch:
+    """Hits since the last flush."""
+
+    uses: int
+    last_used_at: float
+    saved_ms: float
+
+
+def content_hash(content: str) -> int:
+    """A short hash by which relatives (same content, other recipe) find each other."""
+    digest = blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def recipe_hash(recipe: str) -> bytes:
+    return blake2b(recipe.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def put(transaction: Transaction, new: NewEntry) -> None:
+    """Store one answer, replacing what was there. Its tombstone, if any, is lifted."""
+    conn, now = transaction.conn, transaction.now
+    key = bytes.fromhex(new.print.key)
+    uses = new.uses
+    size = new.bytes
+    rank = transaction.policy.rank(transaction.inflation, now, uses, new.cost_ms, size)
+    recipe = recipe_hash(new.print.recipe)
+    conn.execute(
+        _PUT,
+        (
+            key,
+            new.print.kind,
+            new.model,
+            new.label,
+            new.print.content,
+            content_hash(new.print.content),
+            recipe,
+            new.encoded.packed,
+            new.encoded.digest,
+            size,
+            now,
+            now,
+            None if new.ttl is None else now + new.ttl,
+            uses,
+            new.cost_ms,
+            0.0,
+            rank,
+            new.encoded.data,
+        ),
+    )
+    if recipe not in transaction.recipes:
+        conn.execute("INSERT OR IGNORE INTO recipe VALUES (?, ?)", (recipe, new.print.recipe))
+        transaction.recipes.add(recipe)
+    transaction.grew = True
+
+
+def touch(transaction: Transaction, touches: Mapping[str, Touch]) -> None:
+    """Count hits towards the entries' uses and their eviction rank."""
+    conn, policy = transaction.conn, transaction.policy
+    for key, seen in touches.items():
+        row = conn.execute(
+            "SELECT id, uses, last_used_at, cost_ms, bytes FROM entry WHERE key = ?",
+            (bytes.fromhex(key),),
+        ).fetchone()
+        if row is None:
+            continue
+        last_used_at = max(row[2], seen.last_used_at)
+        uses = row[1] + seen.uses
+        rank = policy.rank(transaction.inflation, last_used_at, uses, row[3], row[4])
+        conn.execute(
+            "UPDATE entry SET uses = ?, last_used_at = ?, saved_ms = saved_ms + ?, rank = ? "
+            "WHERE id = ?",
+            (uses, last_used_at, seen.saved_ms, rank, row[0]),
+        )
+
+
+def remove(transaction: Transaction, keys: Sequence[bytes], why: str) -> tuple[int, int]:
+    """Delete entries, leaving tombstones that say why; returns how many and their bytes."""
+    removed = size = 0
+    for at in range(0, len(keys), DELETE_STEP):
+        part = keys[at : at + DELETE_STEP]
+        rows = transaction.conn.execute(
+            f"DELETE FROM entry WHERE key IN ({','.join('?' * len(part))}) "
+            "RETURNING key, bytes, uses",
+            part,
+        ).fetchall()
+        bury(transaction, ((row[0], row[2]) for row in rows), why)
+        removed += len(rows)
+        size += sum(row[1] for row in rows)
+    return removed, size
+
+
+def bury(transaction: Transaction, dead: Iterable[tuple[bytes, int]], why: str) -> None:
+    """Note why entries went."""
+    transaction.conn.executemany(
+        "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?)",
+        ((key, why, transaction.now, uses) for key, uses in dead),
+    )
+
+
+def forget_memory_everywhere(transaction: Transaction) -> None:
+    """Start a new epoch: every process drops what it holds in memory."""
+    transaction.conn.execute("UPDATE fact SET value = value + 1 WHERE name = 'epoch'")
+
+
+def make_room(transaction: Transaction, max_bytes: int, max_entries: int | None) -> int:
+    """Evict until both limits hold, expired entries first; returns how many went."""
+    conn = transaction.conn
+    entries, size = totals(conn)
+    spare_entries = (max_entries - entries) if max_entries is not None else 0
+    spare_bytes = max_bytes - size
+    evicted = 0
+    while spare_bytes < 0 or spare_entries < 0:
+        doomed: list[tuple[bytes, int]] = []
+        why = "expired"
+        rows = conn.execute(
+            "SELECT key, bytes, uses, rank FROM entry WHERE expires_at <= ? LIMIT ?",
+            (transaction.now, _EVICT_STEP),
+        ).fetchall()
+        if not rows:
+            why = "evicted"
+            rows = conn.execute(
+                "SELECT key, bytes, uses, rank FROM entry ORDER BY rank, id LIMIT ?",
+                (_EVICT_STEP,),
+            ).fetchall()
+        if not rows:
+            break
+        for key, bytes_, uses, rank in rows:
+            if spare_bytes >= 0 and spare_entries >= 0:
+                break
+            doomed.append((key, uses))
+            spare_bytes += bytes_
+            spare_entries += 1
+            if why == "evicted" and transaction.policy.inflates:
+                transaction.inflation = max(transaction.inflation, rank)
+        conn.executemany("DELETE FROM entry WHERE key = ?", ((key,) for key, _ in doomed))
+        bury(transaction, doomed, why)
+        evicted += len(doomed)
+    if evicted and transaction.policy.inflates:
+        conn.execute("UPDATE fact SET value = ? WHERE name = 'inflation'", (transaction.inflation,))
+    return evicted
+
+
+def totals(conn: sqlite3.Connection) -> tuple[int, int]:
+    """Entries and bytes in the file, in time that does not depend on them."""
+    row = conn.execute("SELECT total(entries), total(bytes) FROM total").fetchone()
+    return int(row[0]), int(row[1])
+
+
+_ORDERS = {
+    "recent": "last_used_at DESC",
+    "created": "created_at DESC",
+    "used": "uses DESC, last_used_at DESC",
+    "size": "bytes DESC",
+    "cost": "cost_ms DESC",
+}
+
+
+def page(
+    conn: sqlite3.Connection, kind: str | None, order: str, limit: int, offset: int
+) -> tuple[int, list[Entry]]:
+    """How many entries there are of `kind` (None: of all) and a slice of them."""
+    where, values = ("WHERE kind = ?", [kind]) if kind is not None else ("", [])
+    total = conn.execute(f"SELECT total(entries) FROM total {where}", values).fetchone()[0]
+    rows = conn.execute(
+        f"SELECT {_COLUMNS} FROM entry {where} ORDER BY {_ORDERS[order]}, id LIMIT ? OFFSET ?",
+        [*values, limit, offset],
+    ).fetchall()
+    return int(total), [entry_of(row) for row in rows]
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """An Entry from a row of the columns `page` reads."""
+    return Entry(row[0].hex(), *row[1:])

@@ -1,0 +1,237 @@
+"""Memory over the file, with the health of the file in view: where an answer is, and is put."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from refrain_cache import codec
+from refrain_cache.books import Books
+from refrain_cache.clock import Clock
+from refrain_cache.counters import HIT
+from refrain_cache.faults import Fault, StoreFault
+from refrain_cache.fingerprint import Fingerprint
+from refrain_cache.health import Health
+from refrain_cache.lease import Owned
+from refrain_cache.memory import MemoryTier, Remembered, remember
+from refrain_cache.outcome import Outcome, Tier
+from refrain_cache.reader import Row
+from refrain_cache.rows import NewEntry
+from refrain_cache.store import Store
+
+log = logging.getLogger("refrain.cache")
+T = TypeVar("T")
+
+_COUNTED_AS: dict[Tier, str] = {"memory": HIT + "memory", "disk": HIT + "disk"}
+
+
+class Tiers:
+    """The tiers of one cache. Without a store (the cache is off, or closed) all is a miss."""
+
+    def __init__(self, clock: Clock, memory: MemoryTier, books: Books, max_bytes: int) -> None:
+        self.memory = memory
+        self.store: Store | None = None
+        self.health: Health | None = None
+        self._now = clock.now
+        self._tick = clock.tick
+        self._books = books
+        self._max_bytes = max_bytes
+        # Computed, returned, and on its way into the file: a lookup finds it here meanwhile.
+        self._arriving: dict[str, Remembered] = {}
+        self._behind: set[asyncio.Task[Any]] = set()
+
+    # --- the state of the file ------------------------------------------------------------------
+
+    @property
+    def trouble(self) -> Fault | None:
+        """Why the file is bypassed, None if it is not."""
+        return self.health.fault if self.health is not None else None
+
+    @property
+    def writable(self) -> Store | None:
+        return self.store if self.health is not None and self.health.writable else None
+
+    @property
+    def readable(self) -> Store | None:
+        return self.store if self.health is not None and self.health.readable else None
+
+    async def read(self, work: Callable[[Store], Awaitable[T]]) -> T | None:
+        """What `work` reads from the file; None while that cannot be read."""
+        store, health = self.readable, self.health
+        if store is None or health is None:
+            return None
+        try:
+            return await work(store)
+        except StoreFault as error:
+            health.read_failed(error.fault)
+            return None
+
+    # --- finding --------------------------------------------------------------------------------
+
+    def from_memory(self, key: str, started: float) -> Outcome[Any] | None:
+        """A hit without leaving this thread, or None."""
+        found = self.memory.get(key)
+        if found is None:
+            found = self._arriving.get(key)
+            if found is None:
+                return None
+        now = self._now()
+        if found.expires_at <= now:
+            self.memory.drop(key)
+            return None
+        return self._hit(key, found.value(), found, "memory", started, now)
+
+    async def from_disk(self, fp: Fingerprint, started: float) -> Outcome[Any] | None:
+        """A hit one thread hop away, or None."""
+        row = await self.row(fp.key)
+        now = self._now()
+        if row is None or (row[3] is not None and row[3] <= now):
+            return None
+        value = self._opened(fp, row)
+        if value is _DAMAGED:
+            return None
+        found = remember(value, expires_at=row[3], cost_ms=row[4], kind=fp.kind, model=row[5])
+        self.memory.put(fp.key, found)
+        return self._hit(fp.key, value, found, "disk", started, now)
+
+    async def has(self, key: str) -> bool:
+        """Whether a lookup would hit. No use of the entry, and not counted."""
+        now = self._now()
+        found = self.memory.get(key) or self._arriving.get(key)
+        if found is not None and found.expires_at > now:
+            return True
+        row = await self.row(key)
+        return row is not None and (row[3] is None or row[3] > now)
+
+    async def row(self, key: str) -> Row | None:
+        rows = await self.read(lambda store: store.find(key))
+        return rows[0] if rows else None
+
+    def _hit(
+        self, key: str, value: Any, found: Remembered, tier: Tier, started: float, now: float
+    ) -> Outcome[Any]:
+        lookup_ms = (self._tick() - started) * 1e3
+        cost_ms = found.cost_ms
+        saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
+        books = self._books
+        books.counters.hit((found.kind, found.model), _COUNTED_AS[tier], lookup_ms, saved_ms, now)
+        books.touched(key, now, saved_ms)
+        books.changed()
+        return Outcome(value, "hit", tier, key, None, lookup_ms, lookup_ms, cost_ms, saved_ms)
+
+    def _opened(self, fp: Fingerprint, row: Row) -> Any:
+        data, packed, digest = row[:3]
+        try:
+            if not codec.intact(data, digest):
+                raise ValueError("its bytes do not match their digest")
+            return codec.decode(data, packed)
+        except (ValueError, zlib.error) as error:
+            log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
+            store = self.writable
+            if store is not None:
+                self.run_behind(_awaited(store.drop_damaged(fp.key)))
+            return _DAMAGED
+
+    # --- keeping --------------------------------------------------------------------------------
+
+    def fits(self, new: NewEntry) -> bool:
+        """Whether an answer may be stored at all; logs why not."""
+        if new.bytes <= self._max_bytes:
+            return True
+        log.warning(
+            "An answer of %d bytes was not stored: caching.max_bytes is %d.",
+            new.bytes,
+            self._max_bytes,
+        )
+        return False
+
+    async def put(self, new: NewEntry) -> bool:
+        """Store an answer; True once it is committed."""
+        store = self.writable
+        if store is None or not self.fits(new):
+            return False
+        started = self._tick()
+        try:
+            await store.put(new)
+        except StoreFault:
+            # The writer has told the cache's health, which told the log.
+            return False
+        self.memory.put(new.print.key, self._remembered(new))
+        self._books.counters.stored((new.print.kind, new.model), (self._tick() - started) * 1e3)
+        self._books.changed()
+        return True
+
+    def keep(self, new: NewEntry, owned: Owned | None) -> bool:
+        """Put an answer into memory now and into the file behind the reply.
+
+        False if it will not reach the file; its lease, if any, is then still the caller's.
+        """
+        remembered = self._remembered(new)
+        self.memory.put(new.print.key, remembered)
+        store = self.writable
+        if store is None or not self.fits(new):
+            return False
+        self._arriving[new.print.key] = remembered
+        self.run_behind(self._arrive(store, new, remembered, owned))
+        return True
+
+    async def _arrive(
+        self, store: Store, new: NewEntry, remembered: Remembered, owned: Owned | None
+    ) -> None:
+        key, started = new.print.key, self._tick()
+        try:
+            await store.put(new, owned.token if owned is not None else None)
+        except StoreFault as error:
+            log.warning("An answer was returned, but not stored: %s", error.fault.reason)
+        else:
+            self._books.counters.stored((new.print.kind, new.model), (self._tick() - started) * 1e3)
+            self._books.changed()
+        finally:
+            if owned is not None:
+                store.lease_ended()
+            if self._arriving.get(key) is remembered:
+                del self._arriving[key]
+
+    def _remembered(self, new: NewEntry) -> Remembered:
+        return remember(
+            codec.decode(new.encoded.data, new.encoded.packed),
+            expires_at=None if new.ttl is None else self._now() + new.ttl,
+            cost_ms=new.cost_ms,
+            kind=new.print.kind,
+            model=new.model,
+        )
+
+    # --- behind the replies ---------------------------------------------------------------------
+
+    def run_behind(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run work that no caller waits for, and that no caller's cancellation ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._behind.add(task)
+        task.add_done_callback(self._done_behind)
+
+    async def settle(self, patience: float) -> None:
+        """Wait for what runs behind the replies, at most `patience` seconds."""
+        if self._behind:
+            _, late = await asyncio.wait(tuple(self._behind), timeout=patience)
+            for task in late:
+                task.cancel()
+
+    def _done_behind(self, task: asyncio.Task[Any]) -> None:
+        self._behind.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, StoreFault):
+            log.debug("Left undone behind a reply: %s", error.fault.reason)
+        elif error is not None:
+            log.error("Work behind a reply failed.", exc_info=error)
+
+
+_DAMAGED = object()
+
+
+async def _awaited(future: asyncio.Future[Any]) -> None:
+    await future
