@@ -24,6 +24,7 @@ const SETTINGS = {
   'terminal.integrated.shellIntegration.enabled': false,
   'update.mode': 'none',
   'workbench.enableExperiments': false,
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'workbench.startupEditor': 'none',
   'workbench.tips.enabled': false,
 };

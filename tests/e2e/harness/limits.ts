@@ -11,6 +11,8 @@ export const limit = {
   sidecar: 60_000,
   /** An answer of the model, its loading included. */
   model: 180_000,
-  /** A whole step, and the preparation of a run. */
+  /** A whole step. */
   step: 300_000,
+  /** The preparation of a run; a first one downloads the engine and the model. */
+  install: 900_000,
 } as const;

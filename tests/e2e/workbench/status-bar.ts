@@ -1,6 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
 
 import { limit } from '../harness/limits.ts';
+import { until } from '../harness/until.ts';
 import { selectors } from './selectors.ts';
 
 /** One item of the status bar, by its whole id: `publisher.extension.item`. */
@@ -13,12 +14,24 @@ export class StatusBarItem {
     this.#item = page.locator(selectors.statusBarItem(id));
   }
 
-  async text(): Promise<string> {
-    return (await this.#item.innerText({ timeout: limit.sidecar })).trim();
+  /** Waits for its text, icons left out, to match. */
+  async shows(text: RegExp): Promise<void> {
+    await until(`the status bar to show ${text}`, async () => text.test(await this.text()), {
+      within: limit.start,
+      seen: () => this.text(),
+    });
   }
 
-  async waitFor(): Promise<void> {
-    await this.#item.waitFor({ timeout: limit.start });
+  /** Waits for its colour. */
+  async becomes(kind: 'warning' | 'error' | 'plain'): Promise<void> {
+    await until(`the status bar to be ${kind}`, async () => (await this.kind()) === kind, {
+      within: limit.sidecar,
+      seen: () => this.text(),
+    });
+  }
+
+  async text(): Promise<string> {
+    return (await this.#item.innerText({ timeout: limit.start })).trim();
   }
 
   async click(): Promise<void> {

@@ -27,13 +27,12 @@ export class TextEditor {
 
   async selectLine(line: number): Promise<void> {
     await this.#quickPick.goToLine(line);
-    await this.#page.keyboard.press('Home');
     await this.#page.keyboard.press('Shift+End');
   }
 
-  /** Replaces the whole text and saves. */
-  async replaceAll(text: string): Promise<void> {
-    await this.#page.keyboard.press('ControlOrMeta+A');
+  /** Replaces a whole line of the file in front, and saves. */
+  async replaceLine(line: number, text: string): Promise<void> {
+    await this.selectLine(line);
     await this.#page.keyboard.insertText(text);
     await this.#page.keyboard.press('ControlOrMeta+S');
   }

@@ -1,9 +1,10 @@
 import type { FrameLocator, Locator, Page } from 'playwright-core';
 
 import { limit } from '../harness/limits.ts';
+import { until } from '../harness/until.ts';
 import { selectors } from './selectors.ts';
 
-/** The page an extension draws, found by a test id that only it has. */
+/** A page that an extension draws, known among several by a test id that only it has. */
 export class Webview {
   readonly #page: Page;
   readonly #mark: string;
@@ -14,22 +15,32 @@ export class Webview {
   }
 
   async waitFor(within: number = limit.sidecar): Promise<void> {
-    await this.get(this.#mark).waitFor({ timeout: within });
-  }
-
-  get(testId: string): Locator {
-    return this.#frame.getByTestId(testId);
-  }
-
-  async text(testId: string): Promise<string> {
-    return (await this.get(testId).innerText({ timeout: limit.sidecar })).trim();
+    await this.#frame(within);
   }
 
   async isOpen(): Promise<boolean> {
-    return (await this.get(this.#mark).count()) > 0;
+    return (await this.#look()) !== undefined;
   }
 
-  get #frame(): FrameLocator {
-    return this.#page.frameLocator(selectors.webviewOuter).frameLocator(selectors.webviewInner);
+  /** The element of that test id, which need not be there yet. */
+  async get(testId: string): Promise<Locator> {
+    return (await this.#frame(limit.sidecar)).getByTestId(testId);
+  }
+
+  /** What the element shows, once it is there. */
+  async text(testId: string): Promise<string> {
+    return (await (await this.get(testId)).innerText({ timeout: limit.sidecar })).trim();
+  }
+
+  async #frame(within: number): Promise<FrameLocator> {
+    return until(`the page with ${this.#mark}`, () => this.#look(), { within });
+  }
+
+  async #look(): Promise<FrameLocator | undefined> {
+    for (const outer of await this.#page.locator(selectors.webviewOuter).all()) {
+      const inner = outer.contentFrame().frameLocator(selectors.webviewInner);
+      if ((await inner.getByTestId(this.#mark).count()) > 0) return inner;
+    }
+    return undefined;
   }
 }

@@ -3,6 +3,7 @@ import { chromium as playwright, type Browser, type BrowserContext, type Page } 
 
 import { chromium } from '../bootstrap/debian.mjs';
 import { limit } from '../harness/limits.ts';
+import { until } from '../harness/until.ts';
 import { Dialog } from './dialog.ts';
 import { Notifications } from './notifications.ts';
 import { QuickPick } from './quick-pick.ts';
@@ -65,7 +66,26 @@ export class Window {
     return new Webview(this.page, mark);
   }
 
-  /** The Problems view's rows, opened if need be. */
+  /** Shows a view container of the activity bar. */
+  async activity(label: string): Promise<void> {
+    const item = this.page.locator(selectors.activity(label)).first();
+    if ((await item.getAttribute('aria-expanded')) !== 'true') await item.click();
+  }
+
+  async treeRows(): Promise<string[]> {
+    return this.page.locator(selectors.treeRow).allInnerTexts();
+  }
+
+  /** The row of the Problems view that matches, once it is there. */
+  async problem(text: RegExp): Promise<string> {
+    return until(
+      `a problem ${text}`,
+      async () => (await this.problems()).find((row) => text.test(row)),
+      { within: limit.sidecar, seen: () => this.problems() },
+    );
+  }
+
+  /** The rows of the Problems view, which must be open; none when it says that there is no problem. */
   async problems(): Promise<string[]> {
     return this.page.locator(selectors.markers).allInnerTexts();
   }

@@ -1,0 +1,126 @@
+// Everything one run needs, made anew: a Python with none of our packages, the extension from the
+// VSIX, an embedded engine fetched by the extension's own code, and workspaces to work in.
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { root, suite, tools } from '../bootstrap/places.mjs';
+import { installExtension, type Place } from './code-server.ts';
+
+const run = promisify(execFile);
+
+// Kept between runs: it is what a user's data folder keeps, and takes minutes to download.
+const DATA = join(tools, 'refrain-data');
+
+export class Installation implements Place {
+  readonly folder: string;
+  readonly python: string;
+  readonly extension: string;
+  readonly environment: Readonly<Record<string, string>>;
+
+  private constructor(folder: string, python: string, extension: string, path: string) {
+    this.folder = folder;
+    this.python = python;
+    this.extension = extension;
+    this.environment = environment(path);
+  }
+
+  /** `path` replaces the PATH that leads to a Python, for a machine where none fits. */
+  static async make(path?: (folder: string) => Promise<string>): Promise<Installation> {
+    const folder = await mkdtemp(join(tmpdir(), 'refrain-e2e-'));
+    const python = await barePython(join(folder, 'python'));
+    const search = path ? await path(folder) : `${join(folder, 'python', 'bin')}:/usr/bin:/bin`;
+    await mkdir(join(folder, 'home'));
+    // VS Code asks a login shell for its PATH, and Debian's /etc/profile sets one of its own.
+    await writeFile(join(folder, 'home', '.bash_profile'), `export PATH='${search}'\n`);
+    const place = { folder, environment: environment(search) };
+    return new Installation(folder, python, await installExtension(place, await vsix()), search);
+  }
+
+  /** A copy of the sample workspace, with some keys of its configuration's `inference` changed. */
+  async workspace(name: string, inference: Record<string, unknown> = {}): Promise<string> {
+    const folder = join(this.folder, 'workspaces', name);
+    await cp(join(suite, 'sample-workspace'), folder, { recursive: true });
+    const file = join(folder, 'config', 'perf_config.json');
+    const config = JSON.parse(await readFile(file, 'utf8')) as { inference: Record<string, unknown> };
+    Object.assign(config.inference, inference);
+    await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
+    return folder;
+  }
+
+  /** Runs Python code with the packages that the VSIX carries; returns what it prints, as JSON. */
+  async bundled(code: string): Promise<unknown> {
+    const { stdout } = await run(this.python, ['-c', code], { env: this.#bundle() });
+    return JSON.parse(stdout);
+  }
+
+  /** The command line of the VSIX's own code, in `workspace`; returns what it prints, as JSON. */
+  async cli(workspace: string, ...args: string[]): Promise<unknown> {
+    const { stdout } = await run(this.python, ['-m', 'refrain_sidecar.cli', ...args], {
+      cwd: workspace,
+      env: this.#bundle(),
+    });
+    return JSON.parse(stdout);
+  }
+
+  /** `refrain models fetch`, its progress shown. Does nothing when engine and weights are there. */
+  async fetchModel(): Promise<void> {
+    const child = spawn(this.python, ['-m', 'refrain_sidecar.cli', 'models', 'fetch'], {
+      cwd: this.folder,
+      env: { ...process.env, ...this.#bundle() },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('exit', (code) =>
+        code === 0 ? resolve() : reject(new Error(`refrain models fetch ended with status ${code}`)),
+      );
+    });
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #bundle(): Record<string, string> {
+    return {
+      ...this.environment,
+      HOME: join(this.folder, 'home'),
+      PYTHONPATH: join(this.extension, 'bundled', 'libs'),
+    };
+  }
+}
+
+function environment(path: string): Record<string, string> {
+  return { PATH: path, LANG: 'C.UTF-8', REFRAIN_DATA_DIR: DATA };
+}
+
+/** A virtual environment without pip and without any package; throws if it has ours after all. */
+async function barePython(folder: string): Promise<string> {
+  const own = join(root, '.venv', 'bin', 'python');
+  await run(existsSync(own) ? own : 'python3', ['-m', 'venv', '--without-pip', folder]);
+  const python = join(folder, 'bin', 'python3');
+  const code = `
+import importlib.util as u, json
+print(json.dumps([n for n in ("pygls", "attrs", "httpx", "psutil", "refrain_cache", "refrain_sidecar") if u.find_spec(n)]))
+`;
+  const { stdout } = await run(python, ['-c', code], { env: { PATH: '/usr/bin:/bin' } });
+  if (stdout.trim() !== '[]') throw new Error(`${python} was to have no package, but has ${stdout}`);
+  return python;
+}
+
+/** $REFRAIN_VSIX, else the one in dist/ for this platform. */
+async function vsix(): Promise<string> {
+  const named = process.env['REFRAIN_VSIX'];
+  if (named) return named;
+  const name = `refrain-${process.platform}-${process.arch}-*.vsix`;
+  const found = await Array.fromAsync(glob(join(root, 'dist', name)));
+  const [only] = found;
+  if (found.length !== 1 || only === undefined) {
+    throw new Error(`Expected one dist/${name}, found ${found.length}. Run make vsix.`);
+  }
+  return only;
+}

@@ -1,0 +1,277 @@
+// The main job, as a person does it: the VSIX installed into an editor whose Python has none of our
+// packages, a real model, and the same text twice.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe } from 'node:test';
+import type { Browser } from 'playwright-core';
+
+import { CodeServer } from '../harness/code-server.ts';
+import { limit } from '../harness/limits.ts';
+import { Installation } from '../harness/place.ts';
+import { isAlive, type Process } from '../harness/processes.ts';
+import { engines, sidecars, theSidecar } from '../harness/sidecars.ts';
+import { screenshotForReaders, stepsOf, type Journey } from '../harness/steps.ts';
+import { cpu, storedStats } from '../harness/truth.ts';
+import { until } from '../harness/until.ts';
+import { onTheWheel } from '../harness/wheel.ts';
+import { EnrichmentPanel, type ShownAnswer } from '../panels/enrichment-panel.ts';
+import { ReportPanel } from '../panels/report-panel.ts';
+import { StatsPanel } from '../panels/stats-panel.ts';
+import type { StatusBarItem } from '../workbench/status-bar.ts';
+import { startBrowser, Window } from '../workbench/window.ts';
+
+const GRATEFUL = 3;
+const ANGRY = 5;
+/** Bar: an extension host killed with SIGKILL leaves no sidecar after this many ms. */
+const ORPHANS_GONE_MS = 3000;
+
+const journey: Journey = { name: 'reflection' };
+const step = stepsOf(journey);
+
+describe('a reflection, from its selection to its cached answer', () => {
+  let installation: Installation;
+  let server: CodeServer;
+  let browser: Browser;
+  let window: Window;
+  let workspace: string;
+  let statusBar: StatusBarItem;
+  let first: ShownAnswer;
+
+  before(
+    async () => {
+      installation = await Installation.make();
+      await installation.fetchModel();
+      workspace = await installation.workspace('reflections');
+      journey.server = server = await CodeServer.start(installation);
+      browser = await startBrowser();
+      journey.window = window = await Window.open(browser, server.address, workspace);
+      statusBar = window.statusBar('refrain.refrain.refrain.status');
+    },
+    { timeout: limit.install },
+  );
+
+  after(async () => {
+    await window?.close();
+    await browser?.close();
+    await server?.stop();
+    await installation?.remove();
+  });
+
+  const enrich = async (line: number): Promise<void> => {
+    await window.editor.open('reflections.md');
+    await window.editor.selectLine(line);
+    await window.quickPick.run('Refrain: Enrich Selection');
+  };
+
+  const showStats = async (): Promise<StatsPanel> => {
+    await window.quickPick.run('Refrain: Show Cache Stats');
+    const panel = new StatsPanel(window);
+    await panel.waitFor();
+    return panel;
+  };
+
+  step('the sidecar runs in a Python with none of our packages', async () => {
+    const sidecar = await theSidecar(server);
+    assert.equal(sidecar.command[0], installation.python);
+    await statusBar.shows(/^–$/);
+    assert.match(await statusBar.tooltip(), /no lookup in this session yet/);
+  });
+
+  step('Show Cache Stats opens the panel on an empty cache', async () => {
+    const panel = await showStats();
+    await panel.shows({ lookups: 0, hits: 0, misses: 0, entries: 0, bytes: 0 });
+    assert.equal((await storedStats(installation, workspace)).entries, 0);
+  });
+
+  step('Enrich Selection gives a real model’s answer: a MISS, on the wheel', async (note) => {
+    await enrich(GRATEFUL);
+    first = await new EnrichmentPanel(window).answer(/^MISS/);
+    note(`${first.wheel.join(' › ')}; ${first.stages.join(', ')}; ${first.engine}`);
+    assert.ok(await onTheWheel(installation, first.wheel), `${first.wheel.join('/')} is not on the wheel`);
+    assert.match(first.stages[1], /^MISS/);
+    assert.match(first.engine, /embedded.*smollm2/i);
+    assert.equal(first.poem.length, 3);
+    assert.equal(first.tips.length, 3);
+    assert.notEqual(first.closing, '');
+    assert.equal(engines(server).length, 1);
+  });
+
+  step('the same selection again is a HIT with the same answer', async () => {
+    await enrich(GRATEFUL);
+    const second = await new EnrichmentPanel(window).answer(/^HIT/);
+    assert.match(second.stages[1], /^HIT/);
+    assert.deepEqual({ ...second, stages: [] }, { ...first, stages: [] });
+    await screenshotForReaders(window);
+  });
+
+  step('the status bar follows: two hits of four lookups', async () => {
+    await statusBar.shows(/^50%$/);
+    const tooltip = await statusBar.tooltip();
+    assert.match(tooltip, /Stage 1\s+1\s+1\s+50%/);
+    assert.match(tooltip, /Stage 2\s+1\s+1\s+50%/);
+    assert.match(tooltip, /Engine: embedded/);
+  });
+
+  step('another text is a MISS, and the rate follows', async () => {
+    await enrich(ANGRY);
+    const other = await new EnrichmentPanel(window).answer(/^MISS/);
+    assert.ok(await onTheWheel(installation, other.wheel), `${other.wheel.join('/')} is not on the wheel`);
+    // Stage 2 is keyed on the feelings, which both texts may share.
+    const hits = 2 + Number(/^HIT/.test(other.stages[1]));
+    await statusBar.shows(new RegExp(`^${Math.round((hits / 6) * 100)}%$`));
+  });
+
+  step('the panel’s numbers are those of the command line on the same cache file', async (note) => {
+    const panel = await showStats();
+    await panel.chooseWindow('all');
+    const { lookups, hits, misses, entries, bytes } = await panel.shows({ lookups: 6 });
+    const stored = await storedStats(installation, workspace);
+    note(`${lookups} lookups, ${hits} hits, ${misses} misses, ${entries} entries, ${bytes} bytes`);
+    assert.deepEqual(
+      { lookups, hits, misses, entries, bytes },
+      {
+        lookups: stored.lookups,
+        hits: stored.hitsMemory + stored.hitsDisk + stored.hitsShared,
+        misses: stored.misses,
+        entries: stored.entries,
+        bytes: stored.bytes,
+      },
+    );
+    assert.equal(hits + misses, lookups);
+    assert.equal(entries, misses);
+  });
+
+  step('the tree lists the entries without their texts', async () => {
+    await window.activity('Refrain');
+    const rows = await until('four rows of the tree', async () => {
+      const all = await window.treeRows();
+      return all.length >= 4 && all;
+    }, { within: limit.sidecar, seen: () => window.treeRows() });
+    assert.ok(rows.some((row) => row.includes(first.wheel[0])), rows.join('\n'));
+    await window.activity('Explorer');
+  });
+
+  step('Explain Last Miss says that the text was never seen', async () => {
+    await window.quickPick.run('Refrain: Explain Last Miss');
+    const report = new ReportPanel(window);
+    assert.match(await report.lead(/Last Miss/), /never/i);
+    assert.match(await report.value('cause'), /never seen/i);
+    assert.match(await report.value('key'), /^[0-9a-f]{64}$/);
+  });
+
+  step('Check CPU Threads shows what psutil says', async (note) => {
+    await window.quickPick.run('Refrain: Check CPU Threads');
+    const report = new ReportPanel(window);
+    await report.lead(/CPU/);
+    const true_ = await cpu(installation);
+    note(JSON.stringify(true_));
+    assert.equal(await report.value('logical'), String(true_.logical));
+    assert.equal(await report.value('physical'), String(true_.physical ?? true_.logical));
+    assert.equal(await report.value('affinity'), String(true_.affinity));
+    assert.equal(await report.value('configured'), 'auto');
+    const advised = Number(await report.value('advised'));
+    assert.ok(advised >= 1 && advised <= true_.affinity, `${advised} threads advised`);
+  });
+
+  step('Tasks: Run Task → Show Cache Stats prints in the terminal', async () => {
+    await window.quickPick.run('Tasks: Run Task');
+    await window.quickPick.choose(/refrain$/);
+    await window.quickPick.choose(/Show Cache Stats$/);
+    const { entries } = await storedStats(installation, workspace);
+    const screen = await window.terminal.shows(/hit rate/i);
+    assert.match(screen, new RegExp(`${entries} entries`));
+    assert.match(screen, /stage1_enrichment/);
+    await window.quickPick.run('View: Hide Panel');
+  });
+
+  step('Open Configuration opens the file; a bad value is reported on its line', async () => {
+    await window.quickPick.run('Refrain: Open Configuration');
+    await window.editor.tab('perf_config.json');
+    const file = join(workspace, 'config', 'perf_config.json');
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    const at = lines.findIndex((line) => line.includes('"temperature"'));
+    const good = lines[at] ?? '';
+    await window.editor.replaceLine(at + 1, good.replace(/[\d.]+/, '9'));
+    await window.quickPick.run('Problems: Focus on Problems View');
+    // One from the sidecar, which reads the saved file, one from the schema that the VSIX contributes.
+    const problem = await window.problem(/temperature[\s\S]*refrain/i);
+    assert.match(problem, new RegExp(`Ln ${at + 1},`));
+    assert.match(problem, /last good configuration stays in force/);
+    assert.match(await window.problem(/maximum/i), new RegExp(`Ln ${at + 1},`));
+
+    await window.editor.open('perf_config.json');
+    await window.editor.replaceLine(at + 1, good);
+    await until('the problems to go', async () => (await window.problems()).length === 0, {
+      within: limit.sidecar,
+      seen: () => window.problems(),
+    });
+    await window.quickPick.run('View: Hide Panel');
+  });
+
+  step('an edit of the configuration applies without a restart', async () => {
+    const sidecar = await theSidecar(server);
+    const file = join(workspace, 'config', 'perf_config.json');
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    const at = lines.findIndex((line) => line.includes('"enabled"'));
+    const on = lines[at] ?? '';
+    await window.editor.open('perf_config.json');
+    await window.editor.replaceLine(at + 1, on.replace('true', 'false'));
+    const panel = await showStats();
+    await panel.stateIs(/off/);
+    await window.editor.open('perf_config.json');
+    await window.editor.replaceLine(at + 1, on);
+    await showStats();
+    await panel.stateIs(/on/);
+    assert.ok(isAlive(sidecar));
+  });
+
+  step('Restart Sidecar starts another, which finds the answer on disk', async () => {
+    const before = await theSidecar(server);
+    await window.quickPick.run('Refrain: Restart Sidecar');
+    await theSidecar(server, before);
+    assert.ok(!isAlive(before));
+    await enrich(GRATEFUL);
+    const again = await new EnrichmentPanel(window).answer(/^HIT \(disk\)/);
+    assert.deepEqual({ ...again, stages: [] }, { ...first, stages: [] });
+  });
+
+  step('a sidecar that is killed comes back', async () => {
+    const before = await theSidecar(server);
+    process.kill(before.pid, 'SIGKILL');
+    await theSidecar(server, before);
+    await (await showStats()).shows({ lookups: 0 });
+  });
+
+  step('Purge Cache says how many go, and empties', async () => {
+    const { entries } = await storedStats(installation, workspace);
+    await window.quickPick.run('Refrain: Purge Cache…');
+    await window.quickPick.choose(/Everything$/);
+    assert.match(await window.dialog.text(), new RegExp(`Purge ${entries} entries`));
+    await window.dialog.press(/^Purge$/);
+    assert.match(await window.notifications.message(/Purged/), new RegExp(`Purged ${entries} entries`));
+    await window.notifications.clear();
+    assert.equal((await storedStats(installation, workspace)).entries, 0);
+    await (await showStats()).shows({ entries: 0, bytes: 0 });
+    await enrich(GRATEFUL);
+    await new EnrichmentPanel(window).answer(/^MISS/);
+    await window.quickPick.run('Refrain: Explain Last Miss');
+    const report = new ReportPanel(window);
+    await report.lead(/Last Miss/);
+    assert.match(await report.all(), /purged/i);
+  });
+
+  step('killing the extension host leaves neither sidecar nor engine', async (note) => {
+    const orphans: Process[] = [...sidecars(server), ...engines(server)];
+    assert.equal(orphans.length, 2, 'a sidecar and its engine run');
+    const [host] = server.extensionHosts();
+    assert.ok(host);
+    const killed = Date.now();
+    process.kill(host.pid, 'SIGKILL');
+    await until('the sidecar and its engine to end', () => !orphans.some(isAlive), {
+      within: ORPHANS_GONE_MS,
+      seen: () => orphans.filter(isAlive).map(({ command }) => command.join(' ')),
+    });
+    note(`gone after ${Date.now() - killed} ms`);
+  });
+});

@@ -1,0 +1,162 @@
+// What a person reads when something that Refrain needs is missing.
+import assert from 'node:assert/strict';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe } from 'node:test';
+import type { Browser } from 'playwright-core';
+
+import { CodeServer } from '../harness/code-server.ts';
+import { limit } from '../harness/limits.ts';
+import { Installation } from '../harness/place.ts';
+import { sidecars, theSidecar } from '../harness/sidecars.ts';
+import { stepsOf, type Journey } from '../harness/steps.ts';
+import { ReportPanel } from '../panels/report-panel.ts';
+import { StatsPanel } from '../panels/stats-panel.ts';
+import { startBrowser, Window } from '../workbench/window.ts';
+
+const STATUS = 'refrain.refrain.refrain.status';
+
+describe('without an engine', () => {
+  const journey: Journey = { name: 'no-engine' };
+  const step = stepsOf(journey);
+  let installation: Installation;
+  let server: CodeServer;
+  let browser: Browser;
+  let window: Window;
+
+  before(
+    async () => {
+      installation = await Installation.make();
+      const base_url = `http://127.0.0.1:${await closedPort()}`;
+      const workspace = await installation.workspace('no-engine', { engine: 'ollama', base_url });
+      journey.server = server = await CodeServer.start(installation);
+      browser = await startBrowser();
+      journey.window = window = await Window.open(browser, server.address, workspace);
+      await theSidecar(server);
+    },
+    { timeout: limit.install },
+  );
+
+  after(async () => {
+    await window?.close();
+    await browser?.close();
+    await server?.stop();
+    await installation?.remove();
+  });
+
+  step('Enrich Selection says that Ollama does not answer and what to do', async (note) => {
+    await window.editor.open('reflections.md');
+    await window.editor.selectLine(3);
+    const asked = Date.now();
+    await window.quickPick.run('Refrain: Enrich Selection');
+    const message = await window.notifications.message(/ollama/i);
+    note(`answered ${Date.now() - asked} ms after the command: ${message}`);
+    assert.match(message, /127\.0\.0\.1/);
+    assert.match(message, /ollama serve|start ollama|refrain models fetch/i);
+    assert.deepEqual(await window.notifications.buttons(/ollama/i), [
+      'Fetch Embedded Model',
+      'Open Configuration',
+      'Show Log',
+    ]);
+    await window.notifications.clear();
+  });
+
+  step('the status bar warns and its tooltip says why', async () => {
+    const item = window.statusBar(STATUS);
+    await item.becomes('warning');
+    assert.match(await item.tooltip(), /No engine/);
+  });
+
+  step('Show Cache Stats answers all the same, and says that there is no engine', async () => {
+    await window.quickPick.run('Refrain: Show Cache Stats');
+    const panel = new StatsPanel(window);
+    await panel.shows({ entries: 0 });
+    assert.match(await panel.problem(), /ollama/i);
+  });
+
+  step('Check CPU Threads, Purge Cache and Check Set-up answer all the same', async () => {
+    await window.quickPick.run('Refrain: Check CPU Threads');
+    const report = new ReportPanel(window);
+    assert.notEqual(await report.lead(/CPU/), '');
+    await window.quickPick.run('Refrain: Purge Cache…');
+    await window.quickPick.choose(/Everything$/);
+    await window.notifications.message(/Nothing to purge/);
+    await window.notifications.clear();
+    await window.quickPick.run('Refrain: Check Set-up');
+    assert.match(await report.lead(/Set-up/), /attention/);
+    assert.match(await report.all(), /ollama/i);
+  });
+});
+
+describe('without a Python that fits', () => {
+  const journey: Journey = { name: 'no-python' };
+  const step = stepsOf(journey);
+  let installation: Installation;
+  let server: CodeServer;
+  let browser: Browser;
+  let window: Window;
+
+  before(
+    async () => {
+      installation = await Installation.make(pathWithAnOldPython);
+      const workspace = await installation.workspace('no-python');
+      journey.server = server = await CodeServer.start(installation, {
+        'refrain.pythonPath': '/nowhere/python3',
+      });
+      browser = await startBrowser();
+      journey.window = window = await Window.open(browser, server.address, workspace);
+    },
+    { timeout: limit.install },
+  );
+
+  after(async () => {
+    await window?.close();
+    await browser?.close();
+    await server?.stop();
+    await installation?.remove();
+  });
+
+  step('a message lists every candidate and why it will not do', async () => {
+    const message = await window.notifications.message(/python/i, limit.start);
+    assert.match(message, /\/nowhere\/python3/);
+    assert.match(message, /not found/);
+    assert.match(message, /python3/);
+    assert.match(message, /too old for us/);
+    assert.match(message, /3\.11/);
+    assert.ok((await window.notifications.buttons(/python/i)).includes('Set Python Path'));
+    await window.notifications.clear();
+    assert.deepEqual(sidecars(server), []);
+  });
+
+  step('the status bar warns, and Enrich Selection says the same', async () => {
+    await window.statusBar(STATUS).becomes('warning');
+    await window.editor.open('reflections.md');
+    await window.editor.selectLine(3);
+    await window.quickPick.run('Refrain: Enrich Selection');
+    assert.match(await window.notifications.message(/python/i), /\/nowhere\/python3/);
+  });
+});
+
+/** The system's programs, but `python3` and `python` refuse as an interpreter that is too old would. */
+async function pathWithAnOldPython(folder: string): Promise<string> {
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  for (const name of await readdir('/usr/bin')) {
+    if (!name.startsWith('python')) await symlink(join('/usr/bin', name), join(bin, name));
+  }
+  for (const name of ['python3', 'python']) {
+    await writeFile(join(bin, name), '#!/bin/sh\necho too old for us >&2\nexit 1\n', { mode: 0o755 });
+  }
+  return bin;
+}
+
+/** A port that was free a moment ago. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('No port was given');
+  return address.port;
+}

@@ -1,0 +1,68 @@
+import { limit } from '../harness/limits.ts';
+import { STATS_IDS } from '../harness/test-ids.ts';
+import { until } from '../harness/until.ts';
+import type { Webview } from '../workbench/webview.ts';
+import type { Window } from '../workbench/window.ts';
+
+const NUMBERS = ['lookups', 'hits', 'misses', 'entries', 'bytes', 'coalesced', 'bypassed', 'refused'] as const;
+
+export type Numbers = Readonly<Record<(typeof NUMBERS)[number], number>>;
+
+/** Refrain: Show Cache Stats. */
+export class StatsPanel {
+  readonly #view: Webview;
+
+  constructor(window: Window) {
+    this.#view = window.webview(STATS_IDS.panel);
+  }
+
+  async waitFor(): Promise<void> {
+    await this.#view.waitFor();
+  }
+
+  /** The numbers as they stand, read from `data-value`. */
+  async numbers(): Promise<Numbers> {
+    const read = NUMBERS.map(async (name) => [name, await this.#value(STATS_IDS[name])] as const);
+    return Object.fromEntries(await Promise.all(read)) as Numbers;
+  }
+
+  /** The numbers once they are as `wanted`; they follow the cache within a second or so. */
+  async shows(wanted: Partial<Numbers>): Promise<Numbers> {
+    return until(
+      `the panel to show ${JSON.stringify(wanted)}`,
+      async () => {
+        const now = await this.numbers();
+        const alike = Object.entries(wanted).every(([name, value]) => now[name as keyof Numbers] === value);
+        return alike && now;
+      },
+      { within: limit.sidecar, seen: () => this.numbers() },
+    );
+  }
+
+  async chooseWindow(name: 'session' | 'hour' | 'day' | 'all'): Promise<void> {
+    const button = await this.#view.get(STATS_IDS.window(name));
+    await button.click();
+    await until(
+      `the window ${name} to be chosen`,
+      async () => (await button.getAttribute('aria-pressed')) === 'true',
+      { within: limit.sidecar },
+    );
+  }
+
+  async stateIs(state: RegExp): Promise<void> {
+    const now = (): Promise<string> => this.#view.text(STATS_IDS.state);
+    await until(`the cache to be ${state}`, async () => state.test(await now()), {
+      within: limit.sidecar,
+      seen: now,
+    });
+  }
+
+  async problem(): Promise<string> {
+    return this.#view.text(STATS_IDS.problem);
+  }
+
+  async #value(testId: string): Promise<number> {
+    const text = await (await this.#view.get(testId)).getAttribute('data-value', { timeout: limit.sidecar });
+    return text === null || text === '' ? Number.NaN : Number(text);
+  }
+}
