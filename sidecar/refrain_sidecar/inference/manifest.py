@@ -97,11 +97,11 @@ def data_dir() -> Path:
     return Path(platformdirs.user_data_dir("refrain", appauthor=False))
 
 
-def engine_dir() -> Path:
+def engine_dir(wanted: Manifest) -> Path:
     """The folder that holds the pinned engine's package, to be put on `sys.path`."""
-    return data_dir() / "engine" / manifest().engine.version
+    return data_dir() / "engine" / wanted.engine.version
 
 
-def weights_path() -> Path:
+def weights_path(wanted: Manifest) -> Path:
     """The pinned model's file."""
-    return data_dir() / "models" / manifest().weights.filename
+    return data_dir() / "models" / wanted.weights.filename

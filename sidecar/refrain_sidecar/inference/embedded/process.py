@@ -8,9 +8,8 @@ import logging
 import os
 import sys
 from collections import deque
-from pathlib import Path
 
-import refrain_sidecar
+from refrain_sidecar.inference.child_environment import child_environment
 
 # Importing the web stack takes about a second on a slow disk; the model loads later.
 START_TIMEOUT_S = 30.0
@@ -139,14 +138,3 @@ class EmbeddedProcess:
         self._reading = []
         self._process = None
         self._lines.clear()
-
-
-def child_environment() -> dict[str, str]:
-    """This process's environment, with the folder our package was imported from on the path.
-
-    An installed VSIX carries the package beside its dependencies, in a folder that only this
-    process's `sys.path` names.
-    """
-    folder = str(Path(refrain_sidecar.__file__).resolve().parent.parent)
-    paths = [folder, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
