@@ -15,7 +15,7 @@ import attrs
 import httpx
 import stamina
 
-from refrain_cache import AsyncCache, Fingerprint, Outcome, fingerprint
+from refrain_cache import AsyncCache, Fingerprint, Outcome, OwnerFailedError, fingerprint
 from refrain_sidecar.http.errors import ApiError
 from refrain_sidecar.http.reply import ApiReply, StoredReply, from_store, to_store, without_secrets
 from refrain_sidecar.loopback import is_loopback
@@ -108,18 +108,12 @@ class ApiClient:
             outcome = await self._cache.get_or_compute(
                 asked, ask, ttl=ttl, fresh=fresh, label=request.url.host
             )
-        except _NotToKeep as kept_out:
-            return Outcome(
-                value=from_store(kept_out.reply),
-                outcome="refused",
-                tier=None,
-                key=asked.key,
-                reason="the server says no-store",
-                lookup_ms=0.0,
-                total_ms=(perf_counter() - start) * 1000,
-                cost_ms=(perf_counter() - start) * 1000,
-                saved_ms=0.0,
-            )
+        except _NotToKeep as passed:
+            return _not_kept(passed.reply, asked.key, "the server says no-store", start)
+        except OwnerFailedError as error:
+            log.info("asked again, because another process asked in vain: %s", error)
+            reply = to_store(await self._send(request))
+            return _not_kept(reply, asked.key, str(error), start)
         return _with_value(outcome, from_store(outcome.value))
 
     async def request(
@@ -223,6 +217,21 @@ def _fingerprint(request: httpx.Request, headers: Mapping[str, str] | None) -> F
 def _no_store(response: httpx.Response) -> bool:
     directives = response.headers.get("cache-control", "").lower().split(",")
     return "no-store" in (directive.strip() for directive in directives)
+
+
+def _not_kept(reply: StoredReply, key: str, reason: str, start: float) -> Outcome[ApiReply]:
+    took_ms = (perf_counter() - start) * 1000
+    return Outcome(
+        value=from_store(reply),
+        outcome="refused",
+        tier=None,
+        key=key,
+        reason=reason,
+        lookup_ms=0.0,
+        total_ms=took_ms,
+        cost_ms=took_ms,
+        saved_ms=0.0,
+    )
 
 
 def _with_value(outcome: Outcome[StoredReply], value: ApiReply) -> Outcome[ApiReply]:
