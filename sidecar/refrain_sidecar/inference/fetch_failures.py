@@ -40,13 +40,13 @@ class NoNetwork(FetchFailed):
 
 
 class NotOnIndex(FetchFailed):
-    """The index answers but does not have the pinned version for this machine."""
+    """pip found no pinned version for this machine. Told never to retry, it says no more."""
 
     def __init__(self, said: str) -> None:
         super().__init__(
-            "The package index that pip is configured to use does not have the pinned version "
-            "for this system and Python. Point pip at an index that mirrors all of PyPI "
-            f"(`pip config list` shows which one it uses), then try again. pip said: {said}"
+            "The package index that pip is configured to use did not answer, or does not have the "
+            "pinned version for this system and Python. Point pip at an index that mirrors all of "
+            f"PyPI (`pip config list` shows which one it uses), then try again. pip said: {said}"
         )
 
 
