@@ -1,0 +1,221 @@
+"""Choosing an engine when there is none, or one that is not what it was."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from refrain_sidecar.inference import choose
+from refrain_sidecar.inference.choose import Engine, EngineChooser
+from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing, NoEngine
+from refrain_sidecar.settings import InferenceSettings, Settings
+
+from .misbehaving import Answer, Exchange, MisbehavingServer
+
+Chooser = Callable[..., EngineChooser]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFRAIN_DATA_DIR", str(tmp_path))
+
+
+@pytest.fixture
+async def chooser_for() -> AsyncIterator[Chooser]:
+    made: list[EngineChooser] = []
+
+    def make(base_url: str, engine: str = "auto", model: str = "llama3.2:3b") -> EngineChooser:
+        inference = InferenceSettings(engine=engine, base_url=base_url, model=model)  # type: ignore[arg-type]
+        made.append(EngineChooser(Settings(inference=inference), num_thread=1))
+        return made[-1]
+
+    yield make
+    for chooser in made:
+        await chooser.close()
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address at which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def having(*models: str, digest: str = "d1") -> Answer:
+    async def answer(exchange: Exchange) -> None:
+        if exchange.path == "/api/version":
+            await exchange.reply(200, {"version": "0.33.0"})
+        else:
+            tags = [{"name": m, "model": m, "digest": digest, "size": 1} for m in models]
+            await exchange.reply(200, {"models": tags})
+
+    return answer
+
+
+async def test_neither_engine_says_both_ways_out(chooser_for: Chooser, nobody: str) -> None:
+    with pytest.raises(NoEngine) as caught:
+        await chooser_for(nobody).engine()
+
+    for words in (nobody, "`ollama serve`", "`ollama pull llama3.2:3b`", "`refrain models fetch`"):
+        assert words in caught.value.message
+
+
+async def test_ollama_without_the_model_says_to_pull_it(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [having("gemma3:latest")]
+
+    with pytest.raises(NoEngine) as caught:
+        await chooser_for(server.url).engine()
+
+    assert "`ollama pull llama3.2:3b`" in caught.value.message
+    assert "`ollama serve`" not in caught.value.message, "it runs already"
+
+
+async def test_an_ollama_that_accepts_and_says_nothing_is_not_waited_for(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [Exchange.hang]
+
+    # Its patience for a first token is 120 s: choosing must not take that.
+    with pytest.raises(NoEngine, match=r"did not answer within 1\.5 s"):
+        await asyncio.wait_for(chooser_for(server.url).engine(), 60)
+
+
+async def test_what_is_no_ollama_is_named(server: MisbehavingServer, chooser_for: Chooser) -> None:
+    async def web_page(exchange: Exchange) -> None:
+        await exchange.reply(200, b"<html>")
+
+    server.answers = [web_page]
+
+    with pytest.raises(NoEngine, match=r"check inference\.base_url"):
+        await chooser_for(server.url).engine()
+
+
+async def test_a_forced_engine_says_what_it_lacks_itself(
+    server: MisbehavingServer, chooser_for: Chooser, nobody: str
+) -> None:
+    server.answers = [having()]
+
+    with pytest.raises(EngineUnreachable, match="`ollama serve`"):
+        await chooser_for(nobody, "ollama").engine()
+    with pytest.raises(ModelMissing, match="`ollama pull"):
+        await chooser_for(server.url, "ollama").engine()
+    with pytest.raises(NoEngine, match="`refrain models fetch`"):
+        await chooser_for(server.url, "embedded").engine()
+    assert {request.path for request in server.requests} == {"/api/version", "/api/tags"}
+
+
+async def test_the_name_may_leave_out_latest(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [having("gemma3:latest")]
+
+    engine = await chooser_for(server.url, model="gemma3").engine()
+
+    assert (engine.name, engine.model, engine.digest) == ("ollama", "gemma3:latest", "d1")
+    assert (engine.version, engine.max_logprobs) == ("0.33.0", 20)
+
+
+async def test_those_who_ask_at_once_share_one_choice(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [having("llama3.2:3b")]
+    chooser = chooser_for(server.url)
+
+    engines = await asyncio.gather(*(chooser.engine() for _ in range(20)))
+    engines.append(await chooser.engine())
+
+    assert len(server.requests) == 2
+    assert all(engine is engines[0] for engine in engines)
+
+
+async def test_those_who_ask_at_once_share_one_failure(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [having()]
+    chooser = chooser_for(server.url)
+
+    failures = await asyncio.gather(*(chooser.engine() for _ in range(20)), return_exceptions=True)
+
+    assert {type(failure) for failure in failures} == {NoEngine}
+    assert len(server.requests) == 2
+
+
+async def test_one_who_gives_up_does_not_spoil_it_for_the_others(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    go = asyncio.Event()
+
+    async def slow(exchange: Exchange) -> None:
+        await go.wait()
+        await having("llama3.2:3b")(exchange)
+
+    server.answers = [slow]
+    chooser = chooser_for(server.url)
+    impatient, patient = (asyncio.create_task(chooser.engine()) for _ in range(2))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    go.set()
+
+    assert (await patient).name == "ollama"
+    assert impatient.cancelled()
+
+
+async def test_a_forgotten_choice_is_made_anew(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    good, gone = having("llama3.2:3b"), having()
+    server.answers = [good, good, gone, gone, good]
+    chooser = chooser_for(server.url)
+    await chooser.engine()
+
+    chooser.forget()
+    with pytest.raises(NoEngine):
+        await chooser.engine()
+
+    assert (await chooser.engine()).name == "ollama"
+
+
+async def test_a_model_pulled_anew_is_noticed_without_anybody_waiting(
+    server: MisbehavingServer,
+    chooser_for: Chooser,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(choose, "LOOK_AGAIN_S", 0.0)
+    caplog.set_level(logging.INFO)
+    old, new = having("llama3.2:3b", digest="old"), having("llama3.2:3b", digest="new")
+    server.answers = [old, old, new]
+    chooser = chooser_for(server.url)
+    assert (await chooser.engine()).digest == "old"
+
+    await _ask_until(chooser, lambda engine: engine.digest == "new")
+    assert "old → new" in caplog.text
+
+
+async def test_an_ollama_that_went_away_is_forgotten_behind_the_scenes(
+    server: MisbehavingServer, chooser_for: Chooser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "LOOK_AGAIN_S", 0.0)
+    server.answers = [having("llama3.2:3b")]
+    chooser = chooser_for(server.url)
+    await chooser.engine()
+    server.answers = [having()]
+
+    with pytest.raises(NoEngine):
+        await _ask_until(chooser, lambda _: False)
+
+
+async def _ask_until(chooser: EngineChooser, enough: Callable[[Engine], bool]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if enough(await chooser.engine()):
+                return
+            await asyncio.sleep(0)
