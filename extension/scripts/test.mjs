@@ -24,7 +24,7 @@ await build({
 
 const runner = spawn(
   process.execPath,
-  ["--enable-source-maps", "--test", ...tests.map((name) => join(out, name.replace(/\.ts$/, ".js")))],
+  ["--enable-source-maps", "--test", "--test-reporter=spec", ...tests.map((name) => join(out, name.replace(/\.ts$/, ".js")))],
   { stdio: "inherit", cwd: root },
 );
 const code = await new Promise((resolve) => runner.on("exit", resolve));

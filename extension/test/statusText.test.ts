@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { escaped, statusText } from "../src/statusText";
+import { kindOf, statsOf } from "./samples";
+
+it("shows a dash before the first lookup", () => {
+  const face = statusText("running", statsOf({ lookups: 0, hitRate: null, kinds: [] }), false, "");
+  assert.equal(face.text, "$(history) –");
+  assert.equal(face.warning, false);
+  assert.match(face.tooltip, /no lookup in this session yet/);
+});
+
+it("shows the hit rate, and a table row for each kind that was looked up", () => {
+  const idle = kindOf({ kind: "api", hits: 0, misses: 0, hitRate: null, hitMs: null, missMs: null });
+  const face = statusText("running", statsOf({ kinds: [kindOf(), idle] }), false, "");
+  assert.equal(face.text, "$(history) 67%");
+  assert.match(face.tooltip, /\| Stage 1 \| 2 \| 1 \| 67% \| 40 µs \| 50 µs \| 50 µs \|/);
+  assert.doesNotMatch(face.tooltip, /API/);
+  assert.match(face.tooltip, /Time saved 799 ms · 2 entries/);
+  assert.match(face.tooltip, /Engine: embedded · `smollm2:135m`/);
+});
+
+it("spins while an enrichment runs and while the sidecar starts", () => {
+  assert.equal(statusText("running", statsOf(), true, "").text, "$(loading~spin) 67%");
+  assert.equal(statusText("starting", undefined, false, "").text, "$(loading~spin) –");
+});
+
+it("warns of a bypass and says its reason", () => {
+  const state = { mode: "bypass", reason: "the disk is full", path: null } as const;
+  const face = statusText("running", statsOf({ state }), false, "");
+  assert.equal(face.warning, true);
+  assert.equal(face.text, "$(warning) 67%");
+  assert.match(face.tooltip, /Cache bypassed\*\*: the disk is full/);
+});
+
+it("does not warn of a cache that is off by choice", () => {
+  const face = statusText("running", statsOf({ state: { mode: "off", reason: null, path: null } }), false, "");
+  assert.equal(face.warning, false);
+  assert.match(face.tooltip, /Cache off/);
+});
+
+it("warns when no engine was found, not while none has been looked for", () => {
+  assert.equal(statusText("running", statsOf({ engine: null, engineMessage: null }), false, "").warning, false);
+  const face = statusText("running", statsOf({ engine: null, engineMessage: "Ollama does not answer." }), false, "");
+  assert.equal(face.warning, true);
+  assert.match(face.tooltip, /No engine\*\*: Ollama does not answer\\\./);
+});
+
+it("says why the sidecar is stopped", () => {
+  const face = statusText("stopped", statsOf(), false, "No Python was found");
+  assert.equal(face.text, "$(warning) Refrain");
+  assert.equal(face.warning, true);
+  assert.match(face.tooltip, /No Python was found/);
+});
+
+it("shows text from elsewhere literally, on one line", () => {
+  assert.equal(escaped("a|b\n[c](d) $(x)"), "a\\|b \\[c\\]\\(d\\) \\$\\(x\\)");
+});

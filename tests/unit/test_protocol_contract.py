@@ -1,0 +1,96 @@
+"""extension/src/protocol.ts says what protocol.py says, declaration by declaration."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from pathlib import Path
+
+import attrs
+import pytest
+
+from refrain_sidecar import protocol
+from refrain_sidecar.wire import camel
+
+MIRROR = (Path(__file__).parents[2] / "extension" / "src" / "protocol.ts").read_text("utf-8")
+
+ALIASES = {
+    name: value
+    for name, value in vars(protocol).items()
+    if typing.get_origin(value) is typing.Literal
+}
+MESSAGES = [value for value in vars(protocol).values() if attrs.has(value)]
+CONSTANTS = {
+    name: value
+    for name, value in vars(protocol).items()
+    if name.isupper() and isinstance(value, str | int)
+}
+
+PLAIN: dict[object, str] = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
+
+
+def typescript(hint: object) -> str:
+    """The TypeScript type of a Python annotation, spelt as protocol.ts spells it."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        named = [name for name, value in ALIASES.items() if value == hint]
+        return named[0] if named else union(hint)
+    if origin in (types.UnionType, typing.Union):
+        return " | ".join(typescript(part) for part in arguments)
+    if origin is list:
+        return f"{typescript(arguments[0])}[]"
+    if origin is dict:
+        return f"Record<{typescript(arguments[0])}, {typescript(arguments[1])}>"
+    if attrs.has(hint):  # type: ignore[arg-type]
+        return hint.__name__
+    return PLAIN[hint]
+
+
+def union(literal: object) -> str:
+    return " | ".join(f'"{value}"' for value in typing.get_args(literal))
+
+
+def mark(field: attrs.Attribute[object]) -> str:
+    return "" if field.default is attrs.NOTHING else "?"
+
+
+def declared(message: type[attrs.AttrsInstance]) -> str:
+    """The interface that mirrors `message`. A field with a default is optional in TypeScript."""
+    hints = typing.get_type_hints(message)
+    fields = [
+        f"  {camel(a.name)}{mark(a)}: {typescript(hints[a.name])};" for a in attrs.fields(message)
+    ]
+    return "\n".join([f"export interface {message.__name__} {{", *fields, "}"])
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.__name__)
+def test_each_message_is_mirrored_field_by_field(message: type[attrs.AttrsInstance]) -> None:
+    found = re.search(rf"^export interface {message.__name__} \{{.*?^\}}", MIRROR, re.M | re.S)
+    assert found is not None, f"protocol.ts lacks {message.__name__}"
+    assert found[0] == declared(message)
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_each_choice_is_mirrored(name: str) -> None:
+    assert f"export type {name} = {union(ALIASES[name])};" in MIRROR
+
+
+def test_every_constant_is_mirrored_with_its_value() -> None:
+    found = dict(re.findall(r"^export const (\w+) = (.+);$", MIRROR, re.M))
+    assert found == {
+        name: f'"{value}"' if isinstance(value, str) else str(value)
+        for name, value in CONSTANTS.items()
+    }
+
+
+def test_the_mirror_declares_nothing_else_and_keeps_the_order() -> None:
+    interfaces = re.findall(r"^export interface (\w+)", MIRROR, re.M)
+    assert interfaces == [message.__name__ for message in MESSAGES]
+    assert re.findall(r"^export type (\w+)", MIRROR, re.M) == list(ALIASES)
