@@ -66,7 +66,7 @@ def _embedded() -> Check:
     if installed is None:
         fix = "Run `refrain models fetch` to install it."
         return Check("Embedded engine", "warn", "not installed", fix)
-    return Check("Embedded engine", "ok", f"{models.MODEL_NAME} at {installed.weights}", None)
+    return Check("Embedded engine", "ok", f"{installed.model} at {installed.weights}", None)
 
 
 async def _engine(parts: Assembly) -> Check:

@@ -14,7 +14,7 @@ from refrain_sidecar.protocol import EntriesParams, ExplainParams, PurgeParams, 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-class Age(click.ParamType):
+class Age(click.ParamType[float]):
     """A duration such as 30m, 12h or 7d, in seconds."""
 
     name = "age"

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from attrs import frozen
@@ -71,7 +71,7 @@ class Session:
 
         click.echo(json.dumps(to_wire(value), ensure_ascii=False, indent=2))
 
-    def fail(self, message: str, status: int = 1) -> Any:
+    def fail(self, message: str, status: int = 1) -> NoReturn:
         """Say what went wrong on stderr and end with `status`."""
         self.messages.print(f"[red]refrain:[/] {escape(message)}", soft_wrap=True)
         sys.exit(status)

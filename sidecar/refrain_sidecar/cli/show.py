@@ -199,7 +199,7 @@ def _percentiles(values: p.Percentiles | None) -> list[str]:
 
 
 def _p50(values: p.Percentiles | None) -> str:
-    return duration(values and values.p50)
+    return duration(None if values is None else values.p50)
 
 
 def entry_table(result: p.EntriesResult) -> RenderableType:

@@ -70,7 +70,7 @@ def read_settings(path: Path) -> Reading:
 def _settings(values: Mapping[str, Any], path: Path) -> Settings:
     caching = dict(values.get("caching", {}))
     if "cache_dir" in caching:
-        caching["cache_dir"] = resolve_cache_dir(caching["cache_dir"], path)
+        caching["cache_dir"] = resolve_cache_dir(Path(caching["cache_dir"]), path)
     return Settings(
         inference=_section(InferenceSettings, values.get("inference", {})),
         caching=_section(CacheSettings, caching),

@@ -19,7 +19,7 @@ Handler = Callable[[Any], Awaitable[Any]]
 
 def converter_factory() -> Any:
     """pygls' converter, but with the params of our own methods left as the objects they are."""
-    converter = default_converter()
+    converter = default_converter()  # type: ignore[no-untyped-call]
     for message in (JsonRPCRequestMessage, JsonRPCNotification):
         converter.register_structure_hook(message, lambda data, cls: cls(**data))
     return converter

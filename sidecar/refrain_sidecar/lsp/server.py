@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from functools import partial
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ class RefrainServer(LanguageServer):
         options = params.initialization_options or {}
         if params.process_id is not None:
             loop = asyncio.get_running_loop()
-            watch(params.process_id, partial(loop.call_soon_threadsafe, _end_process))
+            watch(params.process_id, lambda: _leave(loop))
         self._enrich_command = options.get("enrichCommand") or self._enrich_command
         self._service = service = Service(_config_path(options.get("configPath"), params))
         service.subscribe(self._notifier.changed)
@@ -153,7 +153,7 @@ class RefrainServer(LanguageServer):
         ]
 
 
-def _selected(lines: list[str] | tuple[str, ...], selection: types.Range) -> str:
+def _selected(lines: Sequence[str], selection: types.Range) -> str:
     chosen = list(lines[selection.start.line : selection.end.line + 1])
     if not chosen:
         return ""
@@ -176,5 +176,6 @@ def _config_path(option: str | None, params: types.InitializeParams) -> Path | N
     return find_config(root) or (root and root / "config" / "perf_config.json")
 
 
-def _end_process() -> None:
-    raise SystemExit(0)
+def _leave(loop: asyncio.AbstractEventLoop) -> None:
+    """End the event loop of another thread, as `exit` would."""
+    loop.call_soon_threadsafe(sys.exit, 0)

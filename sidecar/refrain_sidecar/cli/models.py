@@ -1,0 +1,97 @@
+"""The embedded engine's engine and weights: `refrain models fetch`, `list` and `serve`."""
+
+from __future__ import annotations
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from refrain_sidecar.cli import show
+from refrain_sidecar.cli.session import Session, pass_session
+
+
+@click.group()
+def models() -> None:
+    """The embedded engine: a small model of Refrain's own, for machines without Ollama."""
+
+
+@models.command()
+@pass_session
+def fetch(session: Session) -> None:
+    """Install the embedded engine and its model into the user's data folder.
+
+    \b
+    refrain models fetch
+    """
+    from refrain_sidecar.inference.fetch_failures import FetchFailed
+    from refrain_sidecar.inference.fetching import fetch as fetch_missing
+
+    columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    try:
+        with Progress(*columns, console=session.messages, transient=True) as bars:
+            task = bars.add_task("", total=None, visible=False)
+
+            def follow(done: int, total: int) -> None:
+                bars.update(task, completed=done, total=total, visible=True)
+
+            fetched = fetch_missing(follow)
+    except FetchFailed as error:
+        session.fail(str(error))
+    except KeyboardInterrupt:
+        session.fail("Stopped; nothing half-done was left behind.", status=130)
+    where = fetched.installed
+    done = "is already here" if fetched.already else f"fetched ({show.size(fetched.bytes)})"
+    session.console.print(f"{where.model} {done}: {where.weights}", soft_wrap=True)
+
+
+@models.command("list")
+@pass_session
+def list_models(session: Session) -> None:
+    """Show what is installed, and where.
+
+    \b
+    refrain models list
+    """
+    from refrain_sidecar.inference.models import installed
+
+    found = installed()
+    if found is None:
+        session.fail("The embedded engine is not installed. Run `refrain models fetch`.")
+    session.console.print(
+        f"{found.model}  {show.size(found.bytes)}  sha256:{found.digest[:12]}  {found.weights}\n"
+        f"llama.cpp through xllamacpp {found.engine_version}  "
+        f"{found.engine_dir or 'in this Python'}",
+        soft_wrap=True,
+    )
+
+
+@models.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=11435, show_default=True)
+@pass_session
+def serve(session: Session, port: int) -> None:
+    """Run the embedded engine for other clients of the Ollama API, until Ctrl-C.
+
+    \b
+    refrain models serve --port 11435
+    OLLAMA_HOST=127.0.0.1:11435 ollama list
+    """
+    from refrain_sidecar.config import load_settings
+    from refrain_sidecar.cpu import threads_in_force
+    from refrain_sidecar.inference.embedded.serving import NotInstalled
+    from refrain_sidecar.inference.embedded.serving import serve as serve_until_interrupted
+
+    inference = load_settings(session.config_path()).inference
+
+    def ready(base_url: str) -> None:
+        session.console.print(f"Serving {base_url}. Stop with Ctrl-C.")
+
+    try:
+        serve_until_interrupted(
+            num_threads=threads_in_force(inference),
+            num_ctx=inference.num_ctx,
+            port=port,
+            on_ready=ready,
+        )
+    except NotInstalled:
+        session.fail("The embedded engine is not installed. Run `refrain models fetch`.")
+    except OSError as error:
+        session.fail(f"Port {port} cannot be used ({error}). Choose another with --port.")
