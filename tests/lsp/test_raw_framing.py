@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from .conftest import SIDECAR, MakeWorkspace
-from .framing import Frames
+from tests.lsp.conftest import SIDECAR, MakeWorkspace
+from tests.lsp.framing import Frames
 
 # Prints from Python, from C and from a child, as a careless library would, and then serves.
 CARELESS = """
