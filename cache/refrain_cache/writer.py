@@ -219,8 +219,9 @@ class Writer:
         return [job for job in jobs if job.deadline > now]
 
     def _fail(self, jobs: list[_Job], fault: Fault) -> None:
-        settle_soon(self._loop, [(job.future, None, StoreFault(fault)) for job in jobs])
+        # In this order: whoever is woken by the failure finds the state changed already.
         self._tell(lambda: self._faulted(fault))
+        settle_soon(self._loop, [(job.future, None, StoreFault(fault)) for job in jobs])
 
     def _tell(self, what: Callable[[], None]) -> None:
         try:

@@ -1,0 +1,165 @@
+"""Files that are not ours, or no longer whole: set aside or left alone, and the work goes on."""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refrain_cache import AsyncCache, Selection, fingerprint
+from refrain_cache.schema import SCHEMA_VERSION
+
+MakeCache = Callable[..., AsyncCache]
+Answers = Callable[[Any], Callable[[], Any]]
+
+
+async def filled(make_cache: MakeCache, entries: int = 200) -> None:
+    async with make_cache() as cache:
+        for n in range(entries):
+            assert await cache.set(content=n, cache_type="api", value={"n": n, "pad": "x" * 500})
+
+
+def set_aside(database: Path) -> list[Path]:
+    return sorted(database.parent.glob("perf_cache.db.damaged-*"))
+
+
+async def test_a_garbage_file_is_set_aside_and_a_fresh_one_begun(
+    make_cache: MakeCache, database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.parent.mkdir()
+    garbage = random.Random(1).randbytes(50_000)
+    database.write_bytes(garbage)
+    with caplog.at_level(logging.WARNING, "refrain.cache"):
+        async with make_cache() as cache:
+            assert cache.state.mode == "on"
+            assert await cache.set(content="a", cache_type="api", value=1)
+    (aside,) = set_aside(database)
+    assert aside.read_bytes() == garbage
+    assert aside.name in caplog.text
+    async with make_cache() as cache:
+        assert await cache.get(content="a", cache_type="api") == 1
+
+
+async def test_a_truncated_file_is_set_aside(
+    make_cache: MakeCache, database: Path, answers: Answers
+) -> None:
+    await filled(make_cache)
+    whole = database.read_bytes()
+    database.write_bytes(whole[: len(whole) // 2])
+    async with make_cache() as cache:
+        for n in range(200):
+            outcome = await cache.get_or_compute(fingerprint("api", n), answers({"n": n}))
+            assert outcome.value["n"] == n
+        assert await cache.set(content="a", cache_type="api", value=1)
+        assert cache.state.mode == "on"
+    (aside,) = set_aside(database)
+    assert aside.stat().st_size >= len(whole) // 2
+
+
+async def test_a_file_cut_to_a_few_bytes_is_set_aside(
+    make_cache: MakeCache, database: Path
+) -> None:
+    await filled(make_cache, 3)
+    database.write_bytes(database.read_bytes()[:60])
+    async with make_cache() as cache:
+        assert await cache.set(content="a", cache_type="api", value=1)
+    assert len(set_aside(database)) == 1
+
+
+async def test_an_empty_file_is_a_fresh_one(make_cache: MakeCache, database: Path) -> None:
+    database.parent.mkdir()
+    database.touch()
+    async with make_cache() as cache:
+        assert await cache.set(content="a", cache_type="api", value=1)
+    assert set_aside(database) == []
+
+
+async def test_pages_overwritten_while_the_file_is_open(
+    make_cache: MakeCache, database: Path, answers: Answers, becomes: Any
+) -> None:
+    await filled(make_cache, 400)
+    async with make_cache() as cache:
+        with database.open("r+b") as file:
+            file.seek(4096)
+            file.write(random.Random(2).randbytes(database.stat().st_size - 8192))
+        for n in range(400):
+            outcome = await cache.get_or_compute(fingerprint("api", n), answers({"n": n}))
+            assert outcome.value["n"] == n
+        await becomes(cache, "on")
+        assert await cache.set(content="again", cache_type="api", value=1)
+    assert len(set_aside(database)) >= 1
+
+
+async def test_another_programs_database_is_left_alone(
+    make_cache: MakeCache, database: Path, answers: Answers
+) -> None:
+    database.parent.mkdir()
+    other = sqlite3.connect(database)
+    other.execute("CREATE TABLE notes (text)")
+    other.execute("INSERT INTO notes VALUES ('precious')")
+    other.commit()
+    other.close()
+    before = database.read_bytes()
+    async with make_cache() as cache:
+        assert cache.state.mode == "bypass"
+        assert "another program" in (cache.state.reason or "")
+        outcome = await cache.get_or_compute(fingerprint("api", "a"), answers(1))
+        assert (outcome.value, outcome.outcome) == (1, "bypass")
+        assert outcome.reason == cache.state.reason
+        assert not await cache.set(content="a", cache_type="api", value=1)
+    assert database.read_bytes() == before
+    assert [path.name for path in database.parent.iterdir()] == ["perf_cache.db"]
+
+
+async def test_a_file_from_a_newer_version_is_left_alone(
+    make_cache: MakeCache, database: Path, answers: Answers
+) -> None:
+    await filled(make_cache, 1)
+    newer = sqlite3.connect(database)
+    newer.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    newer.close()
+    async with make_cache() as cache:
+        assert cache.state.mode == "bypass"
+        assert "newer version" in (cache.state.reason or "")
+        assert f"version {SCHEMA_VERSION + 1}" in (cache.state.reason or "")
+        outcome = await cache.get_or_compute(fingerprint("api", 0), answers("computed"))
+        assert (outcome.value, outcome.outcome) == ("computed", "bypass")
+    kept = sqlite3.connect(database)
+    assert kept.execute("SELECT count(*) FROM entry").fetchone() == (1,)
+    assert kept.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
+    kept.close()
+
+
+async def test_a_file_made_newer_under_a_running_process_is_no_longer_written(
+    make_cache: MakeCache, database: Path
+) -> None:
+    async with make_cache() as cache:
+        assert await cache.set(content="a", cache_type="api", value=1)
+        newer = sqlite3.connect(database)
+        newer.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        newer.close()
+        assert not await cache.set(content="b", cache_type="api", value=2)
+        assert "newer version" in (cache.state.reason or "")
+
+
+async def test_an_answer_whose_bytes_have_changed_is_never_given(
+    make_cache: MakeCache, database: Path, answers: Answers
+) -> None:
+    async with make_cache() as cache:
+        assert await cache.set(content="a", cache_type="api", value="true")
+    tampering = sqlite3.connect(database)
+    tampering.execute("UPDATE entry SET value = CAST('\"false\"' AS BLOB)")
+    tampering.commit()
+    tampering.close()
+    async with make_cache() as cache:
+        assert await cache.get(content="a", cache_type="api") is None
+        outcome = await cache.get_or_compute(fingerprint("api", "a"), answers("true"))
+        assert (outcome.value, outcome.outcome, outcome.reason) == ("true", "miss", "damaged")
+    async with make_cache() as cache:
+        assert await cache.get(content="a", cache_type="api") == "true"
+        assert (await cache.purge(Selection(everything=True))).entries == 1
