@@ -9,16 +9,7 @@ import { codeServer, node, root, suite, tools } from './bootstrap/places.mjs';
 const home = join(tools, 'editor');
 const workspace = join(home, 'workspace');
 
-const platform = `refrain-${process.platform}-${process.arch}-`;
-const built = existsSync(join(root, 'dist'))
-  ? readdirSync(join(root, 'dist')).filter((name) => name.startsWith(platform) && name.endsWith('.vsix'))
-  : [];
-const [vsix] = built;
-if (vsix === undefined || built.length > 1) {
-  console.error(`Expected one dist/${platform}*.vsix, found ${built.length}. Run make vsix.`);
-  process.exit(1);
-}
-const extension = join(root, 'dist', vsix);
+const extension = process.env['REFRAIN_VSIX'] ?? built();
 if (!existsSync(workspace)) cpSync(join(suite, 'sample-workspace'), workspace, { recursive: true });
 
 const desktop = !process.env['REFRAIN_BROWSER'] && !spawnSync('code', ['--version']).error;
@@ -28,6 +19,21 @@ if (desktop) {
   console.log(`Opened ${workspace} in VS Code. Select a line of reflections.md and run Refrain: Enrich Selection.`);
 } else {
   serve();
+}
+
+/** The VSIX in dist/ for this platform. */
+function built() {
+  const platform = `refrain-${process.platform}-${process.arch}-`;
+  const dist = join(root, 'dist');
+  const found = existsSync(dist)
+    ? readdirSync(dist).filter((name) => name.startsWith(platform) && name.endsWith('.vsix'))
+    : [];
+  const [only] = found;
+  if (only === undefined || found.length > 1) {
+    console.error(`Expected one dist/${platform}*.vsix, found ${found.length}. Run make vsix.`);
+    process.exit(1);
+  }
+  return join(dist, only);
 }
 
 function serve() {
