@@ -2,31 +2,87 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from refrain_sidecar.cli import show
 from refrain_sidecar.cli.session import Session, json_option, pass_session
 
+if TYPE_CHECKING:
+    from refrain_sidecar.cpu import Calibration
+    from refrain_sidecar.settings import Settings
+
 
 @click.command()
+@click.option("--calibrate", is_flag=True, help="Measure tokens/s for each number of threads.")
+@click.option("-y", "--yes", is_flag=True, help="Write the result without asking.")
 @json_option
 @pass_session
-def cpu(session: Session, as_json: bool) -> None:
+def cpu(session: Session, calibrate: bool, yes: bool, as_json: bool) -> None:
     """Show the cores there are and how many threads to use.
 
     \b
     refrain cpu
+    refrain cpu --calibrate
     """
     from refrain_sidecar.config import load_settings
     from refrain_sidecar.cpu import cpu_threads
 
-    result = cpu_threads(load_settings(session.config_path()).inference)
+    path = session.config_path()
+    settings = load_settings(path)
+    if calibrate:
+        measured = _calibrate(session, settings)
+        session.messages.print(show.calibration(measured))
+        _offer(session, path, settings, measured.best, yes)
+        settings = load_settings(path)
+    result = cpu_threads(settings.inference)
     if as_json:
         session.print_json(result)
     else:
         session.console.print(show.cpu(result))
+
+
+def _calibrate(session: Session, settings: Settings) -> Calibration:
+    from refrain_sidecar.cpu import gather
+    from refrain_sidecar.cpu.calibrate import CalibrationStep
+    from refrain_sidecar.cpu.calibrate import calibrate as measure
+    from refrain_sidecar.inference.errors import InferenceError
+
+    with show.progress(session.messages) as bars:
+        task = bars.add_task("Measuring", total=None)
+
+        def follow(step: CalibrationStep) -> None:
+            description = f"Measuring {step.threads} threads"
+            bars.update(task, description=description, completed=step.done, total=step.total)
+
+        try:
+            return asyncio.run(measure(settings, gather(), follow))
+        except (InferenceError, OSError) as error:
+            session.fail(str(error))
+        except KeyboardInterrupt:
+            session.fail("Stopped; nothing was kept.", status=130)
+
+
+def _offer(session: Session, path: Path | None, settings: Settings, best: int, yes: bool) -> None:
+    """Offer to write the measured number into the configuration, where that would change it."""
+    from refrain_sidecar.config.edit import with_value
+
+    if path is None or settings.inference.num_threads == best:
+        return
+    asked = (
+        not yes
+        and sys.stdin.isatty()
+        and click.confirm(f"Write num_threads {best} to {path}?", err=True)
+    )
+    if yes or asked:
+        path.write_text(
+            with_value(path.read_text("utf-8"), "inference", "num_threads", best), "utf-8"
+        )
+        session.messages.print(f"Written to {path}.")
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -13,6 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from refrain_sidecar import protocol as p
+
+if TYPE_CHECKING:
+    from refrain_sidecar.cpu import Calibration
 
 _OUTCOME_STYLE = {
     "hit": "bold green",
@@ -277,6 +281,17 @@ def cpu(result: p.CpuThreadsResult) -> RenderableType:
     ]
     for name, value in rows:
         table.add_row(Text(name, style="dim"), escape(str(value)))
+    return table
+
+
+def calibration(measured: Calibration) -> RenderableType:
+    """Tokens a second for each number of threads that was measured; the best one marked."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=measured.model, title_justify="left")
+    for heading in ("threads", "tokens/s"):
+        table.add_column(heading, justify="right")
+    for threads, rate_per_s in sorted(measured.tokens_per_s.items()):
+        style = "bold green" if threads == measured.best else None
+        table.add_row(str(threads), f"{rate_per_s:.1f}", style=style)
     return table
 
 
