@@ -17,6 +17,9 @@ from attrs import frozen
 from refrain_cache.rows import FIND
 from refrain_cache.writer import Transaction
 
+# Waiters look ten times a second; a machine under load may hold one up for seconds.
+_FAILURE_SHOWN_S = 10.0
+
 
 def owner_name() -> str:
     """Who holds a lease: `host/pid/start of the process/nonce`."""
@@ -69,9 +72,12 @@ def acquire(
 
 
 def take_over(transaction: Transaction, key: bytes, owner: str, seen: Held) -> Owned | None:
-    """Take a lease whose beat has stood still since `seen`; None if it has moved after all."""
+    """Take a lease whose beat has stood still since `seen`.
+
+    None if anything has changed after all: an owner may fail and end between two looks.
+    """
     held = look(transaction.conn, key)
-    if held is not None and (held.token, held.beat) != (seen.token, seen.beat):
+    if held is not None and held != seen:
         return None
     return Owned(_write(transaction.conn, key, owner))
 
@@ -84,7 +90,8 @@ def release(transaction: Transaction, key: bytes, token: int) -> None:
 def fail(transaction: Transaction, key: bytes, token: int, error: str) -> None:
     """Tell waiters that computing failed. The row is free for the next caller at once."""
     transaction.conn.execute(
-        "UPDATE lease SET error = ? WHERE key = ? AND token = ?", (error, key, token)
+        "UPDATE lease SET error = ?, failed_at = ? WHERE key = ? AND token = ?",
+        (error, transaction.now, key, token),
     )
 
 
@@ -93,9 +100,18 @@ def beat(transaction: Transaction, owner: str) -> None:
     transaction.conn.execute("UPDATE lease SET beat = beat + 1 WHERE owner = ?", (owner,))
 
 
-def sweep(transaction: Transaction, owner: str) -> None:
-    """Drop the leases of this owner that failed: their waiters have had a flush to see it."""
-    transaction.conn.execute("DELETE FROM lease WHERE owner = ? AND error IS NOT NULL", (owner,))
+def sweep(transaction: Transaction) -> None:
+    """Drop the leases that failed long enough ago for every waiter to have seen it."""
+    transaction.conn.execute(
+        "DELETE FROM lease WHERE abs(? - failed_at) > ?", (transaction.now, _FAILURE_SHOWN_S)
+    )
+
+
+def sweep_dead(transaction: Transaction) -> None:
+    """Drop what processes of this machine left behind when they died."""
+    for key, owner in transaction.conn.execute("SELECT key, owner FROM lease").fetchall():
+        if is_dead(owner):
+            transaction.conn.execute("DELETE FROM lease WHERE key = ?", (key,))
 
 
 def look(conn: sqlite3.Connection, key: bytes) -> Held | None:
@@ -121,5 +137,7 @@ def is_dead(owner: str) -> bool:
 
 def _write(conn: sqlite3.Connection, key: bytes, owner: str) -> int:
     token = secrets.randbits(62)
-    conn.execute("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, 0, NULL)", (key, owner, token))
+    conn.execute(
+        "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, 0, NULL, NULL)", (key, owner, token)
+    )
     return token

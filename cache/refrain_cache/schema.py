@@ -83,11 +83,11 @@ MIGRATIONS: tuple[Migration, ...] = (
                 uses INTEGER NOT NULL
             ) WITHOUT ROWID""",
             "CREATE INDEX tombstone_age ON tombstone (died_at)",
-            # Who is computing what. `beat` counts up while the owner lives; `error` is set when
-            # it failed.
+            # Who is computing what. `beat` counts up while the owner lives; `error` and
+            # `failed_at` are set when it failed.
             """CREATE TABLE lease (
                 key BLOB PRIMARY KEY, owner TEXT NOT NULL, token INTEGER NOT NULL,
-                beat INTEGER NOT NULL, error TEXT
+                beat INTEGER NOT NULL, error TEXT, failed_at REAL
             ) WITHOUT ROWID""",
             # Counts and latency buckets per span of `grain` seconds from `start`; grain 0 is all
             # time. Every process adds to the same rows.

@@ -154,7 +154,7 @@ class Store:
 
     def open(self) -> asyncio.Future[None]:
         """Make the file ready; the future raises StoreFault if it cannot be."""
-        return self._writer.run(_adopt_policy, self._timing.lease_patience)
+        return self._writer.run(_move_in, self._timing.lease_patience)
 
     def probe(self) -> asyncio.Future[None]:
         """Whether the file can be written again, with room for an answer."""
@@ -193,7 +193,7 @@ class Store:
                 transaction.conn.execute(
                     "INSERT OR REPLACE INTO fact VALUES ('last_miss', ?)", (last_miss,)
                 )
-            lease.sweep(transaction, self.owner)
+            lease.sweep(transaction)
             _prune(transaction)
 
         return self._writer.run(work, self._timing.store_patience)
@@ -283,7 +283,8 @@ class Store:
             rows.make_room(transaction, self._settings.max_bytes, self._settings.max_entries)
 
 
-def _adopt_policy(transaction: Transaction) -> None:
+def _move_in(transaction: Transaction) -> None:
+    lease.sweep_dead(transaction)
     # Ranks of one policy mean nothing to another.
     conn, policy = transaction.conn, transaction.policy
     row = conn.execute("SELECT value FROM fact WHERE name = 'policy'").fetchone()
