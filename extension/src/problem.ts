@@ -60,7 +60,11 @@ export function problemOf(error: unknown): Problem {
 export async function showProblem(problem: Problem, severity: "error" | "warning" = "error"): Promise<void> {
   const show = severity === "error" ? window.showErrorMessage : window.showWarningMessage;
   const chosen = await show(problem.message, ...problem.remedies.map((remedy) => remedy.title));
-  const remedy = problem.remedies.find((candidate) => candidate.title === chosen);
+  await apply(problem.remedies.find((candidate) => candidate.title === chosen));
+}
+
+/** Does what the button says; nothing when none was pressed. */
+export async function apply(remedy: Remedy | undefined): Promise<void> {
   if (remedy !== undefined) {
     await commands.executeCommand(remedy.command, ...(remedy.args ?? []));
   }

@@ -1,6 +1,5 @@
-import { access } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import {
   CancellationTokenSource,
   type CancellationToken,
@@ -12,10 +11,10 @@ import {
   type Uri,
   workspace,
 } from "vscode";
-import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn, State } from "vscode-languageclient/node";
+import { type LanguageClient, State } from "vscode-languageclient/node";
 import { configured } from "./configFile";
 import { Crashes, CRASH_LIMIT, CRASH_WINDOW_MS } from "./crashes";
-import { logLine } from "./logLine";
+import { languageClient } from "./languageClient";
 import { cliLaunch, type Launch, packageFolders, sidecarLaunch } from "./launch";
 import { type Problem, problemOf, RESTART, SHOW_LOG, SET_PYTHON, showProblem, SidecarStopped } from "./problem";
 import { ENRICH_PROGRESS, type EnrichProgress, STATS, STATS_CHANGED, type StatsResult } from "./protocol";
@@ -177,7 +176,8 @@ export class Sidecar implements Disposable {
       this.interpreter = plan.interpreter;
       this.tellPassedOver(plan);
       this.lastWords = "";
-      const client = this.clientFor(plan.launch, plan.configPath);
+      await mkdir(this.context.globalStorageUri.fsPath, { recursive: true });
+      const client = this.clientFor(plan);
       this.client = client;
       await client.start();
       this.log.info(`Sidecar started with Python ${plan.interpreter.version}: ${plan.launch.command}`);
@@ -197,56 +197,21 @@ export class Sidecar implements Disposable {
     }
   }
 
-  private clientFor(launch: Launch, configPath: string | null): LanguageClient {
+  private clientFor({ launch, configPath }: Plan): LanguageClient {
     let ran = false;
-    const client = new LanguageClient(
-      "refrain",
-      "Refrain",
-      {
-        command: launch.command,
-        args: launch.args,
-        options: {
-          env: { ...process.env, ...launch.env },
-          cwd: this.folder?.fsPath ?? this.context.globalStorageUri.fsPath,
-        },
-      },
-      {
-        // Only the configuration file is sent as it is edited: other texts stay here until they are to be enriched.
-        documentSelector: [{ scheme: "file", pattern: "**/perf_config.json" }],
-        initializationOptions: { configPath },
-        outputChannel: this.log,
-        revealOutputChannelOn: RevealOutputChannelOn.Never,
-        initializationFailedHandler: () => false,
-        errorHandler: {
-          error: () => ({ action: ErrorAction.Continue, handled: true }),
-          closed: () => this.closed(ran),
-        },
-        middleware: {
-          // The extension offers the same action itself, for every language and unsaved files too.
-          provideCodeActions: () => [],
-        },
-        stdioOptions: {
-          stdout: () => undefined,
-          stderr: (stream) => {
-            createInterface({ input: stream, crlfDelay: Infinity }).on("line", (line) => {
-              const { level, text } = logLine(line);
-              this.lastWords = text;
-              this.log[level](text);
-            });
-          },
-        },
-      },
-    );
+    const client = languageClient({
+      launch,
+      configPath,
+      cwd: this.folder?.fsPath ?? this.context.globalStorageUri.fsPath,
+      log: this.log,
+      onLine: (text) => (this.lastWords = text),
+      onClosed: () => this.closed(ran),
+    });
     client.onDidChangeState(({ newState }) => {
-      if (this.client !== client) {
-        return;
-      }
-      if (newState === State.Running) {
+      if (this.client === client && newState === State.Running) {
         ran = true;
         this.enter("running");
         void this.firstStats();
-      } else if (newState === State.Starting) {
-        this.enter("starting");
       }
     });
     client.onNotification(STATS_CHANGED, (stats: StatsResult) => this.statsChanged.fire(stats));
@@ -262,17 +227,20 @@ export class Sidecar implements Disposable {
     }
   }
 
-  private closed(ran: boolean): { action: CloseAction; message: string; handled: boolean } {
+  /** It ended without being asked to. Returns what the log says of it. */
+  private closed(ran: boolean): string {
     if (!ran) {
-      return { action: CloseAction.DoNotRestart, message: "The sidecar ended while it was starting.", handled: true };
+      return "The sidecar ended while it was starting.";
     }
     if (this.crashes.mayRestart(Date.now())) {
       this.enter("starting");
-      return { action: CloseAction.Restart, message: "The sidecar ended unexpectedly; starting it again.", handled: true };
+      // Once the client has finished with this connection.
+      setImmediate(() => void this.starts.run());
+      return "The sidecar ended unexpectedly; starting it again.";
     }
     const message = `The Refrain sidecar ended ${CRASH_LIMIT} times within ${CRASH_WINDOW_MS / 60_000} minutes and is not started again. The log says why.`;
     this.fail({ message, remedies: [SHOW_LOG, RESTART] });
-    return { action: CloseAction.DoNotRestart, message, handled: true };
+    return message;
   }
 
   private async end(): Promise<void> {

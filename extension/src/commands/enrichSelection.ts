@@ -1,31 +1,40 @@
 import { randomUUID } from "node:crypto";
-import { type CancellationToken, ProgressLocation, Range, type TextEditor, window } from "vscode";
+import { type CancellationToken, ProgressLocation, Range, type TextDocument, type TextEditor, window } from "vscode";
 import type { CommandFactory, Context } from "../context";
 import { paragraphAt } from "../paragraph";
 import { ENRICH, type EnrichResult } from "../protocol";
 import { ResultDecoration } from "../resultDecoration";
 import { run } from "./run";
 
+/** What is enriched. The text is kept as it was: the document may change meanwhile. */
+interface Passage {
+  document: TextDocument;
+  range: Range;
+  text: string;
+}
+
 /** Enriches the selection, or the paragraph at the cursor, and shows the result beside it. */
 export const enrichSelection: CommandFactory = (context) => {
   const decoration = new ResultDecoration();
   context.extension.subscriptions.push(decoration);
 
-  const enrich = async (editor: TextEditor, range: Range, fresh: boolean): Promise<void> => {
-    const text = editor.document.getText(range);
+  const enrich = async ({ document, range, text }: Passage, fresh: boolean): Promise<void> => {
     const result = await withProgress(context, text, fresh);
-    decoration.show(editor, range, result);
-    context.enrichment.show(result, text, () => void run(context.log, () => enrich(editor, range, true)));
+    if (document.getText(range) === text) {
+      decoration.show(document, range, result);
+    }
+    context.enrichment.show(result, text, () => void run(context.log, () => enrich({ document, range, text }, true)));
   };
 
   return async () => {
     const editor = window.activeTextEditor;
-    const range = editor === undefined ? undefined : chosen(editor);
+    const range = editor && chosen(editor);
     if (editor === undefined || range === undefined) {
       void window.showInformationMessage("Select some text to enrich, or put the cursor into a paragraph.");
       return;
     }
-    await enrich(editor, range, false);
+    const { document } = editor;
+    await enrich({ document, range, text: document.getText(range) }, false);
   };
 };
 

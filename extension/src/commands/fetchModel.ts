@@ -12,5 +12,15 @@ export const fetchModel: CommandFactory = (context) => async () => {
     new ProcessExecution(command, args, { env }),
   );
   task.presentationOptions = { reveal: TaskRevealKind.Always, clear: true };
-  await tasks.executeTask(task);
+  const execution = await tasks.executeTask(task);
+  const ended = tasks.onDidEndTaskProcess((event) => {
+    if (event.execution !== execution) {
+      return;
+    }
+    ended.dispose();
+    if (event.exitCode === 0) {
+      // A new sidecar finds the engine and loads the model before it is asked.
+      void context.sidecar.restart();
+    }
+  });
 };

@@ -14,6 +14,7 @@ export class Chart {
   private readonly canvas = h("div", { class: "chart", "data-testid": STATS_IDS.chart, role: "img" });
   private readonly readout = h("p", { class: "quiet readout", "aria-hidden": true });
   private plot: uPlot | undefined;
+  private idle = "";
   private series: Series = { minutes: 1, at: [], hits: [], misses: [] };
 
   constructor() {
@@ -30,6 +31,7 @@ export class Chart {
       "aria-label",
       `Bars ${per(series.minutes)}: ${counted(hits, "hit", "hits")} and ${counted(misses, "miss", "misses")} in all. The table below holds the numbers.`,
     );
+    this.idle = hits + misses === 0 ? "No lookup in this window" : `Lookups ${per(series.minutes)}`;
     if (this.plot === undefined) {
       this.redraw();
     } else {
@@ -74,9 +76,14 @@ export class Chart {
         height: HEIGHT,
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-        scales: { y: { range: (_, __, max) => [0, Math.max(4, Math.ceil(max * 1.1))] } },
+        padding: [10, 20, 0, 0],
+        scales: {
+          // Half a slice of room on both sides: bars stand on the middle of theirs.
+          x: { range: (_, min, max) => [min - 0.6 * 60 * this.series.minutes, max + 0.6 * 60 * this.series.minutes] },
+          y: { range: (_, __, max) => [0, Math.max(4, Math.ceil(max * 1.1))] },
+        },
         axes: [
-          { ...axis, grid: { show: false }, space: 70, values: times },
+          { ...axis, grid: { show: false }, space: 70, size: 26, values: times },
           { ...axis, size: 38, incrs: COUNTS },
         ],
         series: [{}, bar("lookups", miss, bars), bar("hits", hit, bars)],
@@ -90,7 +97,7 @@ export class Chart {
   private read(index: number | null): void {
     const at = index === null ? undefined : this.series.at[index];
     if (index === null || at === undefined) {
-      this.readout.textContent = `Lookups ${per(this.series.minutes)}`;
+      this.readout.textContent = this.idle;
       return;
     }
     const hits = counted(this.series.hits[index] ?? 0, "hit", "hits");

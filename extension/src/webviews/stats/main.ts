@@ -1,7 +1,7 @@
 import "../theme.css";
 import "./stats.css";
 import { count, duration, kindName, percent, size, words } from "../../format";
-import type { KindStats, Percentiles, StatsResult, StatsWindow } from "../../protocol";
+import type { CacheMode, KindStats, Percentiles, StatsResult, StatsWindow } from "../../protocol";
 import { figure, h, table } from "../dom";
 import { Host } from "../host";
 import { STATS_IDS as ids } from "../testids";
@@ -16,6 +16,8 @@ const WINDOWS: readonly [StatsWindow, string, string][] = [
   ["day", "Day", "in the last 24 hours"],
   ["all", "All", "since the cache was made"],
 ];
+
+const MODES: Record<CacheMode, string> = { on: "Cache on", off: "Cache off", bypass: "Cache bypassed" };
 
 const host = new Host<ToStats, FromStats>();
 const chart = new Chart();
@@ -109,7 +111,7 @@ function show(stats: StatsResult): void {
 
 function engineLine({ engine: info, state }: StatsResult): (Node | string)[] {
   const where = state.path === null ? [] : [" · ", h("span", { class: "mono", title: state.path }, short(state.path))];
-  const mode = h("span", { "data-testid": ids.state, "data-value": state.mode }, `Cache ${state.mode}`);
+  const mode = h("span", { "data-testid": ids.state, "data-value": state.mode }, MODES[state.mode]);
   const model = info === null ? "no engine chosen yet" : `${info.name} · ${info.model}`;
   return [mode, ...where, " · ", model];
 }
@@ -138,6 +140,14 @@ function notice(text: string): HTMLElement {
   return h("div", { class: "notice", role: "alert", "data-testid": ids.problem }, text);
 }
 
+function remedies(titles: readonly string[]): HTMLElement {
+  return h(
+    "div",
+    { class: "actions" },
+    ...titles.map((title, index) => h("button", { onclick: () => host.send({ type: "remedy", index }) }, title)),
+  );
+}
+
 function tileRow(stats: StatsResult): HTMLElement[] {
   const hits = stats.hitsMemory + stats.hitsDisk + stats.hitsShared;
   const full = stats.maxBytes > 0 ? stats.bytes / stats.maxBytes : 0;
@@ -145,12 +155,16 @@ function tileRow(stats: StatsResult): HTMLElement[] {
   (meter.firstElementChild as HTMLElement).style.width = `${Math.min(100, full * 100)}%`;
   return [
     tile("Hit rate", figure(ids.hitRate, stats.hitRate, percent(stats.hitRate)), `of ${count(stats.lookups)} lookups`, "lead"),
-    tile("Hits", figure(ids.hits, hits, count(hits)), `${duration(stats.hitMs?.p50)} at p50`),
-    tile("Misses", figure(ids.misses, stats.misses, count(stats.misses)), `${duration(stats.missMs?.p50)} at p50`),
+    tile("Hits", figure(ids.hits, hits, count(hits)), typical(stats.hitMs)),
+    tile("Misses", figure(ids.misses, stats.misses, count(stats.misses)), typical(stats.missMs)),
     tile("Time saved", figure(ids.saved, stats.savedMs, duration(stats.savedMs)), `since ${since(stats.since)}`),
     tile("Entries", figure(ids.entries, stats.entries, count(stats.entries)), "kept now"),
     tile("Size", figure(ids.bytes, stats.bytes, size(stats.bytes)), h("span", {}, meter, `of ${size(stats.maxBytes)}`)),
   ];
+}
+
+function typical(at: Percentiles | null): string {
+  return at === null ? "none yet" : `${duration(at.p50)} at p50`;
 }
 
 function since(at: number): string {
@@ -260,6 +274,8 @@ host.listen((message) => {
   if (message.type === "stats") {
     show(message.stats);
   } else {
-    notices.replaceChildren(notice(message.message));
+    body.hidden = true;
+    engine.replaceChildren();
+    notices.replaceChildren(notice(message.message), remedies(message.remedies));
   }
 });

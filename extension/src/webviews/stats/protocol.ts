@@ -3,10 +3,12 @@ import type { StatsResult, StatsWindow } from "../../protocol";
 /** From the extension to the stats panel. */
 export type ToStats =
   | { type: "stats"; stats: StatsResult }
-  | { type: "problem"; message: string };
+  | { type: "problem"; message: string; remedies: string[] };
 
 /** From the stats panel to the extension. */
 export type FromStats =
   | { type: "ready" }
   | { type: "window"; window: StatsWindow }
+  /** The button of that place under the problem was pressed. */
+  | { type: "remedy"; index: number }
   | { type: "command"; command: "refrain.purge" | "refrain.explain" | "refrain.enrichSelection" | "refrain.openConfig" };

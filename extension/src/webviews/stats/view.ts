@@ -1,5 +1,5 @@
 import { commands, type Disposable, type ExtensionContext } from "vscode";
-import { problemOf } from "../../problem";
+import { apply, problemOf, type Remedy } from "../../problem";
 import { STATS, type StatsWindow } from "../../protocol";
 import type { Sidecar } from "../../sidecar";
 import { SinglePanel } from "../panel";
@@ -10,6 +10,7 @@ export class StatsView implements Disposable {
   private readonly panel: SinglePanel<ToStats, FromStats>;
   private readonly subscriptions: Disposable[];
   private window: StatsWindow = "session";
+  private remedies: readonly Remedy[] = [];
 
   constructor(
     extension: ExtensionContext,
@@ -43,6 +44,8 @@ export class StatsView implements Disposable {
       case "window":
         this.window = message.window;
         return void this.refresh();
+      case "remedy":
+        return void apply(this.remedies[message.index]);
       case "command":
         return void commands.executeCommand(message.command);
     }
@@ -56,7 +59,9 @@ export class StatsView implements Disposable {
         this.panel.post({ type: "stats", stats });
       }
     } catch (error) {
-      this.panel.post({ type: "problem", message: problemOf(error).message });
+      const { message, remedies } = problemOf(error);
+      this.remedies = remedies;
+      this.panel.post({ type: "problem", message, remedies: remedies.map(({ title }) => title) });
     }
   }
 }

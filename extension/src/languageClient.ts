@@ -1,0 +1,50 @@
+import { createInterface } from "node:readline";
+import type { LogOutputChannel } from "vscode";
+import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn } from "vscode-languageclient/node";
+import type { Launch } from "./launch";
+import { logLine } from "./logLine";
+
+/** What a client is made from. `onClosed` returns what the log says of an end that nobody asked for. */
+export interface ClientParts {
+  launch: Launch;
+  configPath: string | null;
+  cwd: string;
+  log: LogOutputChannel;
+  onLine: (text: string) => void;
+  onClosed: () => string;
+}
+
+/** The language client on the sidecar's stdio. It never restarts by itself: that needs a new look for Python. */
+export function languageClient({ launch, configPath, cwd, log, onLine, onClosed }: ClientParts): LanguageClient {
+  return new LanguageClient(
+    "refrain",
+    "Refrain",
+    { command: launch.command, args: launch.args, options: { env: { ...process.env, ...launch.env }, cwd } },
+    {
+      // Only the configuration file is sent as it is edited: other texts stay here until they are to be enriched.
+      documentSelector: [{ scheme: "file", pattern: "**/perf_config.json" }],
+      initializationOptions: { configPath },
+      outputChannel: log,
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      initializationFailedHandler: () => false,
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => ({ action: CloseAction.DoNotRestart, message: onClosed(), handled: true }),
+      },
+      middleware: {
+        // The extension offers the same action itself, for every language and unsaved files too.
+        provideCodeActions: () => [],
+      },
+      stdioOptions: {
+        stdout: () => undefined,
+        stderr: (stream) => {
+          createInterface({ input: stream, crlfDelay: Infinity }).on("line", (line) => {
+            const { level, text } = logLine(line);
+            log[level](text);
+            onLine(text);
+          });
+        },
+      },
+    },
+  );
+}
