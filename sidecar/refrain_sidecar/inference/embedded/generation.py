@@ -14,6 +14,7 @@ from refrain_sidecar.inference.embedded.grammar import grammar_for
 from refrain_sidecar.inference.embedded.llama import LlamaServer
 from refrain_sidecar.inference.embedded.options import sampling
 from refrain_sidecar.inference.embedded.requests import Common
+from refrain_sidecar.inference.embedded.scoring import Prompt, scores
 
 # Kept free for the answer when a prompt has to be cut: a quarter of the context, as a prompt that
 # fills it would leave no room for a single token.
@@ -61,10 +62,13 @@ def completion_body(request: Common) -> dict[str, Any]:
 async def generation(
     server: LlamaServer, prompt: str, request: Common
 ) -> AsyncGenerator[Piece | Finish, None]:
-    """Pieces, then one Finish. Closing it cancels the work. Raises EngineFailure."""
-    body = completion_body(request)
+    """Pieces, then one Finish. Closing it cancels the work. Raises EngineFailure.
+
+    A request with `logprob_tokens` generates nothing: its one piece has no text, and scores.
+    """
+    make = _scored if request.logprob_tokens else _run
     try:
-        async with aclosing(_run(server, {**body, "prompt": prompt}, request)) as events:
+        async with aclosing(make(server, prompt, request)) as events:
             async for event in events:
                 yield event
         return
@@ -72,14 +76,23 @@ async def generation(
         if not request.truncate:
             raise
     kept = await _cut(server, prompt, request)
-    async with aclosing(_run(server, {**body, "prompt": kept}, request)) as events:
+    async with aclosing(make(server, kept, request)) as events:
         async for event in events:
             yield event
 
 
-async def _run(
-    server: LlamaServer, body: Mapping[str, Any], request: Common
+async def _scored(
+    server: LlamaServer, prompt: Prompt, request: Common
 ) -> AsyncGenerator[Piece | Finish, None]:
+    likeliest, words, end = await scores(server, prompt, request.logprob_tokens)
+    yield Piece("", ({**logprobs.entry(likeliest, 0), "top_logprobs": words},))
+    yield _finish(end)
+
+
+async def _run(
+    server: LlamaServer, prompt: Prompt, request: Common
+) -> AsyncGenerator[Piece | Finish, None]:
+    body = {**completion_body(request), "prompt": prompt}
     async with server.completion(body) as events:
         async for event in events:
             if "prompt_progress" in event:

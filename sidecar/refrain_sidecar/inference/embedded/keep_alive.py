@@ -19,11 +19,8 @@ _DURATION = re.compile(rf"([+-]?)(?:{_PART.pattern})+")
 def seconds(value: Any) -> float:
     """`value` (a number of seconds, or a Go duration such as "1h30m") in seconds.
 
-    Negative means for ever: `math.inf`. None means Ollama's default, 5 minutes. Raises
-    EngineFailure 400 for anything else.
+    Negative means for ever: `math.inf`. Raises EngineFailure 400 for anything else.
     """
-    if value is None:
-        return DEFAULT_SECONDS
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise bad_request(f"Unsupported type: '{type(value).__name__}'")
     duration = _parsed(value.strip()) if isinstance(value, str) else float(value)

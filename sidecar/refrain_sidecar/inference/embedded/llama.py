@@ -23,6 +23,8 @@ from refrain_sidecar.inference.embedded.failures import ContextExceeded, EngineF
 # A cancelled request is noticed between two batches. 64 tokens take a 2-core machine about 0.3 s,
 # which keeps cancelling under half a second and costs about a sixth of the prompt's speed.
 PROMPT_BATCH = 64
+# The first id of a vocabulary is a control token (here: end of text), which no text becomes.
+_SEPARATOR = 0
 # Prompts whose state is kept in memory, so that stages taking turns on the one slot each find
 # their prefix again: 2000 → 70 ms for a 540-token prefix.
 PREFIX_CACHE_MIB = 256
@@ -30,10 +32,14 @@ PREFIX_CACHE_MIB = 256
 
 @frozen
 class Loading:
-    """What decides whether a loaded model can be reused: context in tokens, threads."""
+    """What decides whether a loaded model can be reused: context in tokens, threads, purpose.
+
+    For embedding a text has to fit one batch, which is as large as the context then.
+    """
 
     num_ctx: int
     num_thread: int
+    embedding: bool = False
 
 
 class LlamaServer:
@@ -41,6 +47,7 @@ class LlamaServer:
 
     def __init__(self, native: Any, key: str, loading: Loading) -> None:
         self.loading = loading
+        self._first_tokens: dict[str, int] = {}
         self._native = native
         # Connections are not kept: after a streamed reply the server often closes its end, and
         # the next request on it would fail.
@@ -91,6 +98,21 @@ class LlamaServer:
         answer = await self._post("/tokenize", {"content": text, "parse_special": True})
         return cast(list[int], answer["tokens"])
 
+    async def first_tokens(self, words: Sequence[str]) -> dict[str, int]:
+        """The id of each word's first token. Raises EngineFailure 400 for a word without any."""
+        unknown = [word for word in dict.fromkeys(words) if word not in self._first_tokens]
+        if unknown:
+            # A list may mix texts and token ids: one request, an id between the words.
+            mixed = [part for word in unknown for part in (word, _SEPARATOR)]
+            answer = await self._post("/tokenize", {"content": mixed, "parse_special": False})
+            tokens = cast(list[int], answer["tokens"])
+            starts = [0, *(at + 1 for at, token in enumerate(tokens) if token == _SEPARATOR)]
+            for word, start in zip(unknown, starts, strict=False):
+                if tokens[start] == _SEPARATOR:
+                    raise EngineFailure(400, f"{word!r} has no token")
+                self._first_tokens[word] = tokens[start]
+        return {word: self._first_tokens[word] for word in words}
+
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of token ids."""
         answer = await self._post("/detokenize", {"tokens": list(tokens)})
@@ -101,16 +123,24 @@ class LlamaServer:
         answer = await self._post("/apply-template", {"messages": list(messages)})
         return str(answer["prompt"])
 
+    async def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
+        """One vector of length 1 for each text, given as tokens. Needs `loading.embedding`."""
+        answers = await self._request("/embedding", {"content": [list(text) for text in texts]})
+        return [answer["embedding"][0] for answer in answers]
+
     async def slots(self) -> list[dict[str, Any]]:
         """llama.cpp's slots: `id`, `n_ctx`, `is_processing` and more."""
         response = await self._http.get("/slots")
         return cast(list[dict[str, Any]], response.json())
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return cast(dict[str, Any], await self._request(path, body))
+
+    async def _request(self, path: str, body: Mapping[str, Any]) -> Any:
         response = await self._http.post(path, json=body)
         if response.status_code != 200:
             raise _failure(response.status_code, response.content)
-        return cast(dict[str, Any], response.json())
+        return response.json()
 
 
 def _start(model: Path, loading: Loading, key: str) -> Any:
@@ -122,8 +152,12 @@ def _start(model: Path, loading: Loading, key: str) -> Any:
     params.n_ctx = loading.num_ctx
     params.cpuparams.n_threads = loading.num_thread
     params.cpuparams_batch.n_threads = loading.num_thread
-    params.n_batch = PROMPT_BATCH
-    params.n_ubatch = PROMPT_BATCH
+    batch = loading.num_ctx if loading.embedding else PROMPT_BATCH
+    params.n_batch = batch
+    params.n_ubatch = batch
+    if loading.embedding:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     params.n_parallel = 1
     params.cache_ram_mib = PREFIX_CACHE_MIB
     params.fit_params = False

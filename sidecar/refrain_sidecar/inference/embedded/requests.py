@@ -22,8 +22,8 @@ class Common:
     """What /api/generate and /api/chat share. `keep_alive` in seconds, None if not said.
 
     `format` is None, the word "json" or a schema. `free_blanks` and `logprob_tokens` are ours:
-    blanks between JSON tokens as Ollama allows them, and the only tokens whose log-probabilities
-    are wanted.
+    blanks between JSON tokens as Ollama allows them, and the words to score instead of
+    generating: the answer's `top_logprobs` lists exactly them.
     """
 
     model: str
@@ -54,6 +54,18 @@ class ChatBody:
 
     common: Common
     messages: tuple[Mapping[str, str], ...]
+
+
+@frozen
+class EmbedBody:
+    """/api/embed. `dimensions` 0: all of them. `keep_alive` in seconds, None if not said."""
+
+    model: str
+    texts: tuple[str, ...]
+    options: JSONObject
+    keep_alive: float | None
+    truncate: bool
+    dimensions: int
 
 
 def parsed(body: bytes) -> JSONObject:
@@ -111,6 +123,24 @@ def chat_body(body: JSONObject, max_logprobs: int) -> ChatBody:
     return ChatBody(common=_common(body, max_logprobs), messages=tuple(messages))
 
 
+def embed_body(body: JSONObject) -> EmbedBody:
+    """Reads /api/embed. Raises EngineFailure 400."""
+    given = body.get("input")
+    texts = [given] if isinstance(given, str) else given
+    if texts is None or texts == [""]:
+        texts = []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise bad_request("invalid input type")
+    return EmbedBody(
+        model=model_name(body),
+        texts=tuple(texts),
+        options=_get(body, "options", dict, {}),
+        keep_alive=_keep_alive(body),
+        truncate=_get(body, "truncate", bool, True),
+        dimensions=max(_get(body, "dimensions", int, 0), 0),
+    )
+
+
 def model_name(body: JSONObject) -> str:
     """The model a body names, by `model` or (older clients) `name`. Raises EngineFailure 400."""
     name = _get(body, "model", str, "") or _get(body, "name", str, "")
@@ -138,18 +168,22 @@ def _common(body: JSONObject, max_logprobs: int) -> Common:
     tokens = _get(body, "logprob_tokens", list, [])
     if not all(isinstance(token, str) and token for token in tokens):
         raise bad_request("logprob_tokens must be an array of non-empty strings")
-    alive = body.get("keep_alive")
     return Common(
         model=model_name(body),
         stream=wants_stream(body),
         format=shape,
         options=_get(body, "options", dict, {}),
-        keep_alive=None if alive is None else keep_alive.seconds(alive),
+        keep_alive=_keep_alive(body),
         truncate=_get(body, "truncate", bool, True),
         top_logprobs=top if _get(body, "logprobs", bool, False) else None,
         free_blanks=_get(body, "free_blanks", bool, False),
         logprob_tokens=tuple(tokens),
     )
+
+
+def _keep_alive(body: JSONObject) -> float | None:
+    value = body.get("keep_alive")
+    return None if value is None else keep_alive.seconds(value)
 
 
 def _get(body: JSONObject, key: str, kind: type[T], default: T) -> T:
