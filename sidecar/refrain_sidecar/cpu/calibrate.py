@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from attrs import frozen
 from refrain_sidecar.cpu.advice import advise, candidates
 from refrain_sidecar.cpu.calibration import Calibration, CalibrationFile
 from refrain_sidecar.cpu.facts import CpuFacts
+from refrain_sidecar.cpu.gather import load_percent
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.embedded import EmbeddedProcess
 from refrain_sidecar.inference.errors import EngineFailed
@@ -48,10 +50,12 @@ async def calibrate(
 ) -> Calibration:
     """Measure the engine that `settings` choose and keep the result for this machine and model.
 
-    Each number of threads reloads the model, so this takes from half a minute to some minutes.
+    Each number of threads reloads the model, so this takes from half a minute to some minutes. On
+    a busy machine the result is not `trustworthy`, and "auto" does not go by it.
     Raises InferenceError when there is no engine or it fails, OSError when the result cannot be
     kept. Cancelling stops the engine and keeps nothing.
     """
+    load = await asyncio.to_thread(load_percent)
     async with _measured(settings, facts) as (model, measure):
         rates = {}
         counts = candidates(facts)
@@ -59,7 +63,7 @@ async def calibrate(
             progress(CalibrationStep(threads, None, done, len(counts)))
             rates[threads] = await measure(threads)
             progress(CalibrationStep(threads, rates[threads], done + 1, len(counts)))
-    calibration = Calibration(model, rates, time.time())
+    calibration = Calibration(model, rates, time.time(), load)
     (file or CalibrationFile()).keep(facts, calibration)
     return calibration
 

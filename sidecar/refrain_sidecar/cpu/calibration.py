@@ -23,21 +23,32 @@ FILE_NAME = "cpu-calibration.json"
 # Two runs of one count differ by about this much on a quiet machine: within it fewer threads win,
 # for they leave more of the machine to its owner.
 TIE = 0.03
+# Above this load other work takes turns with the threads, and the fewest seem the fastest.
+QUIET_PERCENT = 25.0
 
 
 @frozen
 class Calibration:
-    """Tokens a second for each number of threads; `measured_at` in seconds since the epoch."""
+    """Tokens a second for each number of threads; `measured_at` in seconds since the epoch.
+
+    `load_percent` is how busy the machine was with other things just before, 0..100.
+    """
 
     model: str
     tokens_per_s: Mapping[int, float]
     measured_at: float
+    load_percent: float
 
     @property
     def best(self) -> int:
         """The fastest count; of those within `TIE` of it the lowest."""
         enough = max(self.tokens_per_s.values()) * (1 - TIE)
         return min(threads for threads, rate in self.tokens_per_s.items() if rate >= enough)
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether the machine was quiet enough for the counts to be compared."""
+        return self.load_percent <= QUIET_PERCENT
 
 
 def machine_key(facts: CpuFacts) -> str:
@@ -60,7 +71,8 @@ class CalibrationFile:
             return None
         try:
             rates = {int(threads): float(rate) for threads, rate in kept["tokens_per_s"].items()}
-            return Calibration(model, rates, float(kept["measured_at"])) if rates else None
+            measured_at, load = float(kept["measured_at"]), float(kept["load_percent"])
+            return Calibration(model, rates, measured_at, load) if rates else None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             log.warning("%s: no calibration can be read for %s (%s)", self.path, model, error)
             return None
@@ -71,6 +83,7 @@ class CalibrationFile:
         everything.setdefault(machine_key(facts), {})[calibration.model] = {
             "tokens_per_s": {str(n): rate for n, rate in calibration.tokens_per_s.items()},
             "measured_at": calibration.measured_at,
+            "load_percent": calibration.load_percent,
         }
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with NamedTemporaryFile(

@@ -33,7 +33,7 @@ def cpu_threads(inference: InferenceSettings) -> CpuThreadsResult:
 def calibrated_threads(
     facts: CpuFacts, inference: InferenceSettings, file: CalibrationFile | None = None
 ) -> int | None:
-    """The fastest measured count for the model that will answer; None if none was measured.
+    """The fastest count measured, on a quiet machine, for the model that will answer; else None.
 
     With `engine` "auto" Ollama's model is asked for first, as it is when the engine is chosen.
     """
@@ -45,6 +45,7 @@ def calibrated_threads(
         "auto": (inference.model, embedded),
     }
     for model in may_answer[inference.engine]:
-        if (found := file.find(facts, model)) is not None:
+        found = file.find(facts, model)
+        if found is not None and found.trustworthy:
             return found.best
     return None

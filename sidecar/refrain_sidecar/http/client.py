@@ -13,12 +13,12 @@ from typing import Any
 
 import attrs
 import httpx
-import stamina
 
 from refrain_cache import AsyncCache, Fingerprint, Outcome, OwnerFailedError, fingerprint
 from refrain_sidecar.http.errors import ApiError
 from refrain_sidecar.http.reply import ApiReply, StoredReply, from_store, to_store, without_secrets
 from refrain_sidecar.loopback import is_loopback
+from refrain_sidecar.repeating import Repeating
 from refrain_sidecar.retry_after import retry_after_s
 from refrain_sidecar.settings import NetworkingSettings
 
@@ -44,7 +44,9 @@ class ApiClient:
         self, cache: AsyncCache, networking: NetworkingSettings, *, per_host: int = PER_HOST
     ) -> None:
         self._cache = cache
-        self._retries = networking.retries
+        self._repeating = Repeating(
+            networking.retries, WAIT_INITIAL_S, WAIT_MAX_S, WAIT_LONGEST_S, log
+        )
         self._hosts: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
         timeout = httpx.Timeout(
             networking.token_timeout, connect=networking.connect_timeout, pool=None
@@ -149,18 +151,7 @@ class ApiClient:
         return self._loopback if is_loopback(host) else self._outside
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        tries = stamina.retry_context(
-            on=_again,
-            attempts=self._retries + 1,
-            timeout=None,
-            wait_initial=WAIT_INITIAL_S,
-            wait_max=WAIT_MAX_S,
-            wait_jitter=WAIT_INITIAL_S,
-        )
-        async for attempt in tries:
-            with attempt:
-                return await self._send_once(request)
-        raise AssertionError("stamina ends with a result or an error")
+        return await self._repeating.call(lambda: self._send_once(request))
 
     async def _send_once(self, request: httpx.Request) -> httpx.Response:
         place = f"{request.method} {without_secrets(request.url)}"
@@ -173,7 +164,7 @@ class ApiClient:
             raise ApiError(
                 f"{place} failed: {str(error) or type(error).__name__}. Check the address and the "
                 "network, then try again.",
-                again=not_sent or (may_repeat and isinstance(error, httpx.TransportError)),
+                safe_to_repeat=not_sent or (may_repeat and isinstance(error, httpx.TransportError)),
             ) from error
         log.debug("%s: %d", place, response.status_code)
         if response.is_success:
@@ -182,7 +173,7 @@ class ApiClient:
             f"{place} answered {response.status_code} {response.reason_phrase}. "
             f"{_next_step(response.status_code)}",
             status=response.status_code,
-            again=may_repeat and response.status_code in LATER,
+            safe_to_repeat=may_repeat and response.status_code in LATER,
             retry_after=retry_after_s(response.headers.get("retry-after")),
         )
 
@@ -192,15 +183,6 @@ class _NotToKeep(Exception):
 
     def __init__(self, reply: StoredReply) -> None:
         self.reply = reply
-
-
-def _again(error: Exception) -> bool | float:
-    """stamina's hook: True for its own pause, seconds for the server's, False for no repeat."""
-    if not isinstance(error, ApiError) or not error.again:
-        return False
-    if error.retry_after is None:
-        return True
-    return error.retry_after if error.retry_after <= WAIT_LONGEST_S else False
 
 
 def _fingerprint(request: httpx.Request, headers: Mapping[str, str] | None) -> Fingerprint:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from refrain_sidecar.repeating import RepeatableError
 
-class ApiError(Exception):
+
+class ApiError(RepeatableError):
     """A web service gave no usable answer. `status` is None when there was no reply."""
 
     def __init__(
@@ -11,11 +13,8 @@ class ApiError(Exception):
         message: str,
         *,
         status: int | None = None,
-        again: bool = False,
+        safe_to_repeat: bool = False,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(message, safe_to_repeat=safe_to_repeat, retry_after=retry_after)
         self.status = status
-        self.again = again
-        self.retry_after = retry_after

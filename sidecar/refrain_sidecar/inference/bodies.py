@@ -24,14 +24,9 @@ def generate_body(request: GenerateRequest, *, stream: bool = True) -> Body:
 
 
 def chat_body(request: ChatRequest, *, stream: bool = True) -> Body:
-    """The body of POST /api/chat.
-
-    `truncate: false` spares the template and tokenize calls with which Ollama would find out
-    what to cut; a chat that does not fit is refused instead of losing its beginning.
-    """
+    """The body of POST /api/chat."""
     body = _shared(request, stream) | {
-        "messages": [_message(message) for message in request.messages],
-        "truncate": False,
+        "messages": [_message(message) for message in request.messages]
     }
     if request.tools:
         body["tools"] = [dict(tool) for tool in request.tools]
@@ -52,6 +47,9 @@ def _shared(request: GenerateRequest | ChatRequest, stream: bool) -> Body:
         "stream": stream,
         "think": request.think,
         "options": dict(request.options),
+        # What does not fit is refused: an answer to half a question would be kept as the answer
+        # to all of it. In a chat it also spares the calls that find out where to cut.
+        "truncate": False,
     }
     if request.format is not None:
         body["format"] = request.format if request.format == "json" else dict(request.format)

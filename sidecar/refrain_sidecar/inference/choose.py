@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refrain_sidecar.inference import failures, models
 from refrain_sidecar.inference.errors import (
@@ -155,15 +155,14 @@ class EngineChooser:
     async def _look_at_ollama(self) -> Engine:
         if self._ollama is None:
             self._ollama = OllamaClient(self._inference.base_url, self._networking)
-        return await self._ollama_with_model(self._ollama)
-
-    async def _ollama_with_model(self, client: OllamaClient) -> Engine:
+        client = self._ollama
         model = self._inference.model
         seconds = min(self._networking.connect_timeout, LOOK_LONGEST_S)
         target = failures.Target("ollama", client.base_url, "/api/tags", model)
         try:
-            async with asyncio.timeout(seconds):
-                version, tags = await client.version(), await client.tags()
+            # To find nobody is an answer, so looking is not repeated.
+            async with asyncio.timeout(seconds), self._looking() as looking:
+                version, tags = await looking.version(), await looking.tags()
         except TimeoutError as error:
             raise EngineUnreachable(
                 f"{target.name} did not answer within {seconds:g} s. {target.start_it}"
@@ -180,6 +179,9 @@ class EngineChooser:
             max_logprobs=version.max_logprobs,
             client=client,
         )
+
+    def _looking(self) -> OllamaClient:
+        return OllamaClient(self._inference.base_url, evolve(self._networking, retries=0))
 
     # --- embedded ---------------------------------------------------------------------------
 
@@ -243,7 +245,7 @@ class EngineChooser:
 
     async def _look_again(self, before: Engine) -> None:
         try:
-            now = await self._ollama_with_model(before.client)
+            now = await self._look_at_ollama()
         except InferenceError as error:
             log.info("The engine is chosen again with the next request: %s", error.message)
             self.forget()

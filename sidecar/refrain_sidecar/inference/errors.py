@@ -8,24 +8,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from refrain_sidecar.repeating import RepeatableError
 
-class InferenceError(Exception):
-    """An engine gave no usable answer.
 
-    `code` is stable and short, for logs and the wire. `safe_to_repeat` says that sending the same
-    request again can neither do harm nor repeat work that already reached us; `retry_after` is
-    the wait in seconds the engine asked for, None if it named none.
-    """
+class InferenceError(RepeatableError):
+    """An engine gave no usable answer. `code` is stable and short, for logs and the wire."""
 
     code: ClassVar[str] = "inference_failed"
-
-    def __init__(
-        self, message: str, *, safe_to_repeat: bool = False, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.safe_to_repeat = safe_to_repeat
-        self.retry_after = retry_after
 
 
 class EngineUnreachable(InferenceError):

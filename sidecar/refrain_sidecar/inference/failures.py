@@ -26,7 +26,7 @@ _NO_MODEL = re.compile("model .*not found")
 # The engine's own words for a 400, and what helps. First match wins.
 _REFUSALS = (
     ("does not support thinking", "Ask without `think`, or take a model that can think."),
-    ("logprobs", "Ask for fewer log-probabilities: Ollama gives at most 20 a token."),
+    ("logprobs", "Ask for fewer: `max_logprobs` of the engine is the limit (20 for Ollama)."),
     ("context length", "Shorten the text or raise inference.num_ctx."),
     ("context size", "Shorten the text or raise inference.num_ctx."),
     ("does not support embed", "Name an embedding model, such as nomic-embed-text."),
@@ -95,6 +95,10 @@ def refused(
         )
     if status == 404 and target.model is not None and _NO_MODEL.search(detail):
         return model_missing(target)
+    if status == 404 and target.engine == "embedded":
+        return RequestRefused(
+            f"{target.name} does not offer {target.path} (404). Set inference.engine to ollama."
+        )
     if status == 404:
         return RequestRefused(
             f"{target.name} does not know {target.path} (404). It is no Ollama, or one too old: "

@@ -109,7 +109,7 @@ class OllamaClient:
     ) -> Finish:
         """Load `model` with `options` and generate nothing. `keep_alive` 0 unloads it."""
         path = "/api/generate"
-        self._note_options(model, options)
+        self._warn_of_reload(model, options)
         data = await self._transport.call(
             "POST",
             path,
@@ -120,6 +120,7 @@ class OllamaClient:
         finish = self._read(path, replies.generate_chunk, data).finish
         if finish is None:
             raise failures.broken(self._target(path, model), "the engine did not say it was done")
+        self._loaded_with[model] = reloading_options(options)
         return finish
 
     # --- generate ---------------------------------------------------------------------------
@@ -186,10 +187,12 @@ class OllamaClient:
         request: GenerateRequest | ChatRequest,
         read: Callable[[JsonObject], Chunk],
     ) -> AsyncGenerator[Chunk, None]:
-        self._note_options(request.model, request.options)
+        self._warn_of_reload(request.model, request.options)
+        loading = reloading_options(request.options)
         lines = self._transport.lines(path, body, model=request.model, is_last=_is_done)
         async with aclosing(lines):
             async for data in lines:
+                self._loaded_with[request.model] = loading
                 yield self._read(path, read, data)
 
     async def _get(self, path: str) -> JsonObject:
@@ -204,17 +207,15 @@ class OllamaClient:
     def _target(self, path: str, model: str | None = None) -> failures.Target:
         return failures.Target(self._engine, self.base_url, path, model)
 
-    def _note_options(self, model: str, options: Mapping[str, Any]) -> None:
+    def _warn_of_reload(self, model: str, options: Mapping[str, Any]) -> None:
         before = self._loaded_with.get(model)
-        asked = reloading_options(options)
-        if before is not None and (causes := reload_causes(before, asked)):
+        if before is not None and (causes := reload_causes(before, options)):
             log.warning(
                 "%s is loaded anew, which takes seconds: %s. Ask one model with one set of "
                 "options everywhere.",
                 model,
                 ", ".join(causes),
             )
-        self._loaded_with[model] = asked
 
 
 def find_tag(tags: Sequence[ModelTag], model: str) -> ModelTag | None:

@@ -10,13 +10,13 @@ from time import perf_counter
 from typing import Any, Literal
 
 import httpx
-import stamina
 
 from refrain_sidecar.inference import failures
 from refrain_sidecar.inference.errors import InferenceError, RequestRefused
 from refrain_sidecar.inference.failures import Target
 from refrain_sidecar.inference.lines import LineSplitter, LineTooLong
 from refrain_sidecar.loopback import is_loopback
+from refrain_sidecar.repeating import Repeating
 from refrain_sidecar.retry_after import retry_after_s
 from refrain_sidecar.settings import NetworkingSettings
 
@@ -50,6 +50,9 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self._engine = engine
         self._limits = networking
+        self._repeating = Repeating(
+            networking.retries, WAIT_INITIAL_S, WAIT_MAX_S, WAIT_LONGEST_S, log
+        )
         url = _address(self.base_url)
         self._pool = httpx.AsyncClient(
             base_url=url,
@@ -133,18 +136,7 @@ class Transport:
     ) -> httpx.Response:
         """A reply with status 200 whose body has not been read. The caller closes it."""
         request = self._request(target, method, body, patience_s)
-        tries = stamina.retry_context(
-            on=_repeat,
-            attempts=self._limits.retries + 1,
-            timeout=None,
-            wait_initial=WAIT_INITIAL_S,
-            wait_max=WAIT_MAX_S,
-            wait_jitter=WAIT_INITIAL_S,
-        )
-        async for attempt in tries:
-            with attempt:
-                return await self._open_once(target, request)
-        raise AssertionError("stamina ends with a result or an error")
+        return await self._repeating.call(lambda: self._open_once(target, request))
 
     async def _open_once(self, target: Target, request: httpx.Request) -> httpx.Response:
         try:
@@ -271,15 +263,6 @@ def _address(base_url: str) -> httpx.URL:
             "http://127.0.0.1:11434."
         )
     return url
-
-
-def _repeat(error: Exception) -> bool | float:
-    """stamina's hook: True for its own pause, seconds for the engine's, False for no repeat."""
-    if not isinstance(error, InferenceError) or not error.safe_to_repeat:
-        return False
-    if error.retry_after is None:
-        return True
-    return error.retry_after if error.retry_after <= WAIT_LONGEST_S else False
 
 
 async def _beginning(response: httpx.Response) -> bytes:

@@ -48,7 +48,7 @@ async def busy_for_an_hour(exchange: Exchange) -> None:
     ("status", "body", "error", "says"),
     [
         (400, {"error": '"m" does not support thinking'}, RequestRefused, "Ask without `think`"),
-        (400, {"error": "top_logprobs must be between 0 and 20"}, RequestRefused, "at most 20"),
+        (400, {"error": "top_logprobs must be between 0 and 20"}, RequestRefused, "20 for Ollama"),
         (400, {"error": "the input exceeds the context length"}, RequestRefused, "num_ctx"),
         (400, {"error": "missing request body"}, RequestRefused, "missing request body"),
         (404, {"error": "model 'llama3.2:3b' not found"}, ModelMissing, "ollama pull llama3.2:3b"),

@@ -14,7 +14,7 @@ from refrain_sidecar.inference.errors import (
     ModelMissing,
     TimedOut,
 )
-from refrain_sidecar.inference.messages import ChatRequest, GenerateRequest, Message
+from refrain_sidecar.inference.messages import ChatRequest, GenerateRequest, Message, PullProgress
 from refrain_sidecar.inference.ollama import OllamaClient
 
 from .misbehaving import DONE, Answer, Exchange, MisbehavingServer
@@ -323,3 +323,38 @@ async def test_a_pull_of_what_does_not_exist_says_so(
 
     with pytest.raises(ModelMissing, match="no model 'nonsense' to pull"):
         _ = [step async for step in client.pull("nonsense")]
+
+
+async def test_a_pull_tells_each_step_and_ends_with_success(
+    server: MisbehavingServer, client: OllamaClient
+) -> None:
+    async def whole(exchange: Exchange) -> None:
+        await exchange.stream(
+            {"status": "pulling manifest"},
+            {"status": "pulling ab12", "digest": "sha256:ab12", "total": 10, "completed": 4},
+            {"status": "success"},
+        )
+
+    server.answers = [whole]
+
+    assert [step async for step in client.pull("m")] == [
+        PullProgress("pulling manifest", None, None, None),
+        PullProgress("pulling ab12", "sha256:ab12", 10, 4),
+        PullProgress("success", None, None, None),
+    ]
+    assert server.requests[0].json == {"model": "m", "stream": True}
+
+
+async def test_other_options_that_reload_the_model_are_warned_of_once_each(
+    server: MisbehavingServer, client: OllamaClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answers = [good]
+
+    for num_ctx, temperature in [(2048, 0.1), (2048, 0.9), (4096, 0.9), (4096, 0.9)]:
+        options = {"num_ctx": num_ctx, "temperature": temperature}
+        await client.generate(GenerateRequest("m", "hello", options=options))
+
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "m is loaded anew" in warnings[0]
+    assert "num_ctx 2048 → 4096" in warnings[0]

@@ -15,7 +15,7 @@ from refrain_sidecar.inference.manifest import manifest
 from refrain_sidecar.settings import InferenceSettings
 
 RYZEN = CpuFacts("AMD Ryzen 7", alike(8, 2))
-MEASURED = Calibration("m", {4: 40.0, 8: 80.0, 16: 50.0}, 1_762_000_000.0)
+MEASURED = Calibration("m", {4: 40.0, 8: 80.0, 16: 50.0}, 1_762_000_000.0, 3.5)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ MEASURED = Calibration("m", {4: 40.0, 8: 80.0, 16: 50.0}, 1_762_000_000.0)
     ],
 )
 def test_the_fastest_is_best_and_of_equals_the_fewest(rates: dict[int, float], best: int) -> None:
-    assert Calibration("m", rates, 0.0).best == best
+    assert Calibration("m", rates, 0.0, 0.0).best == best
 
 
 def test_a_calibration_is_kept_for_its_machine_and_model(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_damaged_file_counts_as_empty_and_says_so(
 def test_the_model_that_will_answer_decides_which_measurement_counts(tmp_path: Path) -> None:
     file = CalibrationFile(tmp_path)
     own = manifest().weights.model
-    file.keep(RYZEN, Calibration(own, {3: 1.0}, 0.0))
+    file.keep(RYZEN, Calibration(own, {3: 1.0}, 0.0, 0.0))
 
     def threads(settings: InferenceSettings) -> int | None:
         return calibrated_threads(RYZEN, settings, file)
@@ -79,5 +79,13 @@ def test_the_model_that_will_answer_decides_which_measurement_counts(tmp_path: P
     assert threads(InferenceSettings(engine="auto", model="llama3.2:3b")) == 3
     assert threads(InferenceSettings(engine="ollama", model="llama3.2:3b")) is None
 
-    file.keep(RYZEN, Calibration("llama3.2:3b", {7: 1.0}, 0.0))
+    file.keep(RYZEN, Calibration("llama3.2:3b", {7: 1.0}, 0.0, 0.0))
     assert threads(InferenceSettings(engine="auto", model="llama3.2:3b")) == 7
+
+
+def test_what_was_measured_on_a_busy_machine_is_kept_and_not_gone_by(tmp_path: Path) -> None:
+    file = CalibrationFile(tmp_path)
+    file.keep(RYZEN, Calibration("m", {1: 9.0, 8: 3.0}, 0.0, 80.0))
+
+    assert file.find(RYZEN, "m") is not None
+    assert calibrated_threads(RYZEN, InferenceSettings(engine="ollama", model="m"), file) is None

@@ -35,6 +35,7 @@ def test_a_bare_request_says_no_more_than_it_must() -> None:
         "stream": True,
         "think": False,
         "options": {},
+        "truncate": False,
     }
 
 
@@ -62,6 +63,7 @@ def test_a_full_request_says_everything() -> None:
         "stream": False,
         "think": False,
         "options": {"num_ctx": 2048},
+        "truncate": False,
         "keep_alive": "30m",
         "images": ["iVBORw=="],
         "logprobs": True,
@@ -70,7 +72,7 @@ def test_a_full_request_says_everything() -> None:
     assert list(body["format"]["properties"]) == ["b", "a"], "the order of keys is the model's"
 
 
-def test_a_chat_is_never_cut_and_keeps_its_turns() -> None:
+def test_a_chat_keeps_its_turns_and_is_never_cut() -> None:
     tool = {"type": "function", "function": {"name": "look"}}
     request = ChatRequest(
         "m",
