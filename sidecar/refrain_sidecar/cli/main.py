@@ -8,8 +8,12 @@ from pathlib import Path
 import click
 
 from refrain_sidecar import __version__
-from refrain_sidecar.cli import cache, enrich, machine, models, worker
+from refrain_sidecar.cli.cache import entries, explain, purge, stats
+from refrain_sidecar.cli.enrich import enrich, warm
+from refrain_sidecar.cli.machine import cpu, doctor
+from refrain_sidecar.cli.models import models
 from refrain_sidecar.cli.session import Session
+from refrain_sidecar.cli.worker import worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,15 +40,15 @@ def main(context: click.Context, config: Path | None, verbose: bool) -> None:
 
 
 for command in (
-    enrich.enrich,
-    enrich.warm,
-    cache.stats,
-    cache.entries,
-    cache.explain,
-    cache.purge,
-    machine.cpu,
-    machine.doctor,
-    models.models,
-    worker.worker,
+    enrich,
+    warm,
+    stats,
+    entries,
+    explain,
+    purge,
+    cpu,
+    doctor,
+    models,
+    worker,
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""Change one value in the text of perf_config.json and leave every other character as it is. Pure."""
+"""Change one value in the text of perf_config.json and no other character. Pure."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from refrain_sidecar.config.edit import with_value
 
 OWNED = '{\n  "inference": { "num_threads": "auto",   "seed": 3 },\n\n  "caching": {}\n}\n'
