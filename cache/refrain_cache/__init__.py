@@ -10,6 +10,8 @@ from refrain_cache.entry import (
     Explanation,
     Purged,
     Selection,
+    Transferred,
+    Verified,
 )
 from refrain_cache.errors import (
     CacheClosedError,
@@ -61,6 +63,8 @@ __all__ = [
     "SystemClock",
     "TimelinePoint",
     "Timing",
+    "Transferred",
+    "Verified",
     "find_config",
     "fingerprint",
     "get_cache",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -18,6 +22,8 @@ from refrain_cache.entry import (
     Explanation,
     Purged,
     Selection,
+    Transferred,
+    Verified,
 )
 from refrain_cache.explain import Facts, Tombstone
 from refrain_cache.faults import Fault, StoreFault
@@ -25,12 +31,14 @@ from refrain_cache.fingerprint import Fingerprint, fingerprint
 from refrain_cache.health import Health
 from refrain_cache.memory import MemoryTier
 from refrain_cache.outcome import Outcome
+from refrain_cache.portable import read_export, write_export
 from refrain_cache.rows import NewEntry
 from refrain_cache.settings import DATABASE_NAME, CacheSettings, resolve_cache_dir
 from refrain_cache.stats import CacheStats, StatsWindow, build, timeline_of
 from refrain_cache.store import Store
 from refrain_cache.tiers import Tiers
 from refrain_cache.timing import Timing
+from refrain_cache.verify import integrity, verify_some
 
 T = TypeVar("T")
 
@@ -328,6 +336,63 @@ class AsyncCache:
             self._tiers.memory.clear()
         self._books.changed()
         return purged
+
+    # --- moving house, checking -----------------------------------------------------------------
+
+    async def export(self, path: Path) -> Transferred:
+        """Write every entry that has not expired to one portable file, replacing it.
+
+        Raises OSError if it cannot be written. Private texts are not in it, answers are.
+        """
+        now = self._clock.now()
+        done = await self._tiers.read(
+            lambda store: store.read_apart(lambda conn: write_export(conn, path, now))
+        )
+        return done if done is not None else Transferred(path, 0, 0)
+
+    async def import_(self, path: Path) -> Transferred:
+        """Take in an export, each entry checked; what is here already or has expired is skipped.
+
+        Raises PortableFileError if it is no export, OSError if it cannot be read.
+        """
+        taken = skipped = 0
+        rejected: list[str] = []
+        arriving = read_export(path)
+        while step := await asyncio.to_thread(lambda: list(itertools.islice(arriving, 200))):
+            entries = [one for one in step if not isinstance(one, str)]
+            rejected += [one for one in step if isinstance(one, str)]
+            store = self._tiers.writable
+            if store is None:
+                rejected.append(f"the cache is not in use: {self.state.reason}")
+                break
+            try:
+                here = await store.take_in(entries)
+            except StoreFault as error:
+                rejected.append(error.fault.reason)
+                break
+            taken += here
+            skipped += len(entries) - here
+        self._books.changed()
+        return Transferred(path, taken, skipped, tuple(rejected))
+
+    async def verify(self) -> Verified:
+        """Re-hash every entry and check the file; reports what does not match, changes nothing."""
+        after = checked = 0
+        damaged: dict[str, str] = {}
+        while True:
+            some = functools.partial(verify_some, after=after)
+            step = await self._tiers.read(lambda store: store.read_apart(some))  # noqa: B023
+            if step is None:
+                return Verified(
+                    checked, damaged, (f"the file cannot be read: {self.state.reason}",)
+                )
+            after, looked_at, found = step
+            checked += looked_at
+            damaged.update(found)
+            if looked_at == 0:
+                break
+        whole = await self._tiers.read(lambda store: store.read_apart(integrity))
+        return Verified(checked, damaged, whole or ())
 
     # --- told by the store ----------------------------------------------------------------------
 

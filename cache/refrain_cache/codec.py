@@ -21,13 +21,24 @@ _encode = json.JSONEncoder(
 ).encode
 
 
+class DamagedError(ValueError):
+    """Stored bytes are not those that were stored."""
+
+
 @frozen
 class Encoded:
-    """A stored form: `data` is JSON in UTF-8, zlib-packed if `packed`; `digest` is its SHA-256."""
+    """A stored form: `data` is JSON in UTF-8, zlib-packed if `packed`.
+
+    `digest` is the SHA-256 of the JSON, so it is the same whichever zlib packed it.
+    """
 
     data: bytes
     packed: bool
     digest: bytes
+
+    def value(self) -> Any:
+        """The value again, a copy of its own."""
+        return decode(self.data, self.packed, self.digest)
 
 
 def encode(value: Any) -> Encoded:
@@ -37,22 +48,22 @@ def encode(value: Any) -> Encoded:
         data = _encode(value).encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, RecursionError) as error:
         raise NotJsonError(f"the answer is not JSON: {error}") from error
-    packed = len(data) > PACK_ABOVE_BYTES
-    if packed:
-        data = zlib.compress(data, _PACK_LEVEL)
-    return Encoded(data, packed, sha256(data).digest())
+    digest = sha256(data).digest()
+    if len(data) > PACK_ABOVE_BYTES:
+        return Encoded(zlib.compress(data, _PACK_LEVEL), True, digest)
+    return Encoded(data, False, digest)
 
 
-def decode(data: bytes, packed: bool) -> Any:
-    """The value behind stored bytes. Raises ValueError or zlib.error if they are damaged."""
+def decode(data: bytes, packed: bool, digest: bytes) -> Any:
+    """The value behind stored bytes. Raises DamagedError if they are not those that were stored."""
     if packed:
-        data = zlib.decompress(data)
+        try:
+            data = zlib.decompress(data)
+        except zlib.error as error:
+            raise DamagedError(f"it cannot be unpacked: {error}") from error
+    if sha256(data).digest() != digest:
+        raise DamagedError("its bytes do not match their digest")
     return json.loads(data.decode("utf-8", "surrogatepass"))
-
-
-def intact(data: bytes, digest: bytes) -> bool:
-    """Whether stored bytes are those that were stored."""
-    return sha256(data).digest() == digest
 
 
 def _refuse_lossy(value: Any, path: str) -> None:

@@ -53,7 +53,7 @@ class Computed:
         """The answer again, for one more caller to own."""
         if self.encoded is None:
             return self.value
-        return codec.decode(self.encoded.data, self.encoded.packed)
+        return self.encoded.value()
 
 
 class RefusedError(Exception):
@@ -80,7 +80,7 @@ async def compute(
         elif got is not None:
             value, packed, digest, _, cost_ms, *_ = got
             encoded = codec.Encoded(value, bool(packed), digest)
-            return Computed(codec.decode(value, packed), encoded, cost_ms, elsewhere=True)
+            return Computed(encoded.value(), encoded, cost_ms, elsewhere=True)
     ending = _Ending(store, fp.key, owned)
     try:
         began = clock.tick()

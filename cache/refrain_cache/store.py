@@ -8,16 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
+
 from refrain_cache import lease, rollup, rows
 from refrain_cache.clock import Clock
 from refrain_cache.counters import MinuteTallies
 from refrain_cache.entry import EntryPage, Purged
 from refrain_cache.eviction import POLICIES
 from refrain_cache.explain import DAMAGED, EXPIRED, Facts, Relative, Tombstone
-from refrain_cache.faults import Fault
+from refrain_cache.faults import Fault, StoreFault, fault_of
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.lease import Held, Owned, Ready
 from refrain_cache.place import Place
+from refrain_cache.portable import Imported
 from refrain_cache.reader import Reader, Row
 from refrain_cache.rows import NewEntry, Touch
 from refrain_cache.schema import MIGRATIONS, Migration
@@ -58,7 +61,7 @@ class Store:
         self._leases = 0
         loop = asyncio.get_running_loop()
         busy_ms = int(timing.busy * 1000)
-        place = Place(path, migrations)
+        place = self._place = Place(path, migrations)
         self._reader = Reader(place, loop, busy_ms)
         self._writer = Writer(
             place,
@@ -82,6 +85,23 @@ class Store:
     def read(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Whatever `work` reads."""
         return self._reader.run(work)
+
+    async def read_apart(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Whatever `work` reads at length, in a thread and connection of its own.
+
+        The reading thread is for lookups, which must not wait behind an export.
+        """
+
+        def read() -> T:
+            conn = self._place.connect_reader(int(self._timing.store_patience * 1000))
+            try:
+                return work(conn)
+            except sqlite3.Error as error:
+                raise StoreFault(fault_of(error, self.path)) from error
+            finally:
+                conn.close()
+
+        return await asyncio.to_thread(read)
 
     def facts(self, fingerprint: Fingerprint, *, far: bool) -> asyncio.Future[Facts]:
         """What bears on a lookup; `far` looks for relatives beyond those of equal content."""
@@ -181,6 +201,25 @@ class Store:
 
         return self._writer.run(work, self._timing.store_patience)
 
+    def take_in(self, entries: Sequence[Imported]) -> asyncio.Future[int]:
+        """Store entries from elsewhere, unless they are here or have expired; how many it took."""
+
+        def work(transaction: Transaction) -> int:
+            now, taken = transaction.now, 0
+            for one in entries:
+                key = bytes.fromhex(one.new.print.key)
+                if one.expires_at is not None and one.expires_at <= now:
+                    continue
+                row = transaction.conn.execute(rows.FIND, (key,)).fetchone()
+                if row is not None and (row[3] is None or row[3] > now):
+                    continue
+                left = None if one.expires_at is None else one.expires_at - now
+                rows.put(transaction, attrs.evolve(one.new, ttl=left))
+                taken += 1
+            return taken
+
+        return self.write(work)
+
     def flush(
         self, touches: Mapping[str, Touch], minutes: Sequence[MinuteTallies], last_miss: str | None
     ) -> asyncio.Future[None]:
@@ -264,12 +303,14 @@ class Store:
 
     def _lease_taken(self) -> None:
         self._leases += 1
-        self._writer.beating = True
+        if self._leases == 1:
+            self._writer.start_beating()
 
     def lease_ended(self) -> None:
         """One lease fewer to keep alive."""
         self._leases -= 1
-        self._writer.beating = self._leases > 0
+        if self._leases == 0:
+            self._writer.stop_beating()
 
     # --- upkeep ---------------------------------------------------------------------------------
 

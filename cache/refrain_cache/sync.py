@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 
 from refrain_cache.cache import AsyncCache
 from refrain_cache.clock import Clock
-from refrain_cache.entry import CacheState, EntryOrder, EntryPage, Explanation, Purged, Selection
+from refrain_cache.entry import (
+    CacheState,
+    EntryOrder,
+    EntryPage,
+    Explanation,
+    Purged,
+    Selection,
+    Transferred,
+    Verified,
+)
 from refrain_cache.errors import CacheClosedError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.outcome import Outcome
@@ -212,6 +221,18 @@ class Cache:
     def purge(self, selection: Selection, *, dry_run: bool = False) -> Purged:
         """Delete the entries a selection means, or count them."""
         return self._run(lambda cache: cache.purge(selection, dry_run=dry_run))
+
+    def export(self, path: Path) -> Transferred:
+        """Write every entry that has not expired to one portable file."""
+        return self._run(lambda cache: cache.export(path))
+
+    def import_(self, path: Path) -> Transferred:
+        """Take in an export, each entry checked."""
+        return self._run(lambda cache: cache.import_(path))
+
+    def verify(self) -> Verified:
+        """Re-hash every entry and check the file."""
+        return self._run(lambda cache: cache.verify())
 
     # --- inside ---------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -125,10 +124,8 @@ class Tiers:
     def _opened(self, fp: Fingerprint, row: Row) -> Any:
         data, packed, digest = row[:3]
         try:
-            if not codec.intact(data, digest):
-                raise ValueError("its bytes do not match their digest")
-            return codec.decode(data, packed)
-        except (ValueError, zlib.error) as error:
+            return codec.decode(data, packed, digest)
+        except codec.DamagedError as error:
             log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
             store = self.writable
             if store is not None:
@@ -197,7 +194,7 @@ class Tiers:
 
     def _remembered(self, new: NewEntry) -> Remembered:
         return remember(
-            codec.decode(new.encoded.data, new.encoded.packed),
+            new.encoded.value(),
             expires_at=None if new.ttl is None else self._now() + new.ttl,
             cost_ms=new.cost_ms,
             kind=new.print.kind,

@@ -47,12 +47,16 @@ class _Job:
     error: Exception | None = field(default=None)
 
 
+_WAKE = _Job(lambda _: None, 0.0, None)
+
+
 class Writer:
     """Writes for one event loop, grouped. A daemon thread: a program that forgets to close ends.
 
     `finish` runs at the end of every transaction (it makes room). `beat` runs about every
-    `beat_every` seconds while `beating` is set. `reopened` is called in the loop when the file
-    was found gone or damaged and a fresh one was begun; `faulted` when a transaction failed.
+    `beat_every` seconds between `start_beating` and `stop_beating`. `reopened` is called in the
+    loop when the file was found gone or damaged and a fresh one was begun; `faulted` when a
+    transaction failed.
     """
 
     def __init__(
@@ -83,7 +87,7 @@ class Writer:
         self._identity: tuple[int, int] | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stopping = False
-        self.beating = False
+        self._beating = False
         self._thread = threading.Thread(target=self._run, name="refrain-cache-write", daemon=True)
         self._thread.start()
 
@@ -96,6 +100,16 @@ class Writer:
         self._jobs.put(_Job(work, time.monotonic() + patience, future))
         return future
 
+    def start_beating(self) -> None:
+        """Run `beat` from now on."""
+        self._beating = True
+        # The thread may be waiting without an end in sight.
+        self._jobs.put(_WAKE)
+
+    def stop_beating(self) -> None:
+        """Run `beat` no more."""
+        self._beating = False
+
     def stop(self) -> threading.Thread:
         """Ask the thread to end after what is queued; join what is returned."""
         self._jobs.put(None)
@@ -104,12 +118,12 @@ class Writer:
     def _run(self) -> None:
         next_beat = time.monotonic() + self._beat_every
         while True:
-            jobs = self._take(max(0.0, next_beat - time.monotonic()) if self.beating else None)
+            jobs = self._take(max(0.0, next_beat - time.monotonic()) if self._beating else None)
             if jobs:
                 self._commit(jobs)
             if self._stopping and not jobs:
                 break
-            if self.beating and time.monotonic() >= next_beat:
+            if self._beating and time.monotonic() >= next_beat:
                 self._commit([_Job(self._beat, time.monotonic() + self._beat_every, None)])
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + self._beat_every
@@ -122,6 +136,8 @@ class Writer:
             while True:
                 if job is None:
                     self._stopping = True
+                elif job is _WAKE:
+                    break
                 else:
                     jobs.append(job)
                 if len(jobs) >= _TOGETHER:

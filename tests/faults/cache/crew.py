@@ -57,8 +57,8 @@ async def ask(
                 say(value=outcome.value, outcome=outcome.outcome, waited_s=waited)
 
         say(ready=name)
-        while gate and not (folder / gate).exists():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - another process makes the file
+        while gate and not (folder / gate).exists():  # noqa: ASYNC110 - it is not ours to set
+            await asyncio.sleep(0.01)
         await asyncio.gather(*(one() for _ in range(callers)))
 
 
