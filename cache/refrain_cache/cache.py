@@ -235,6 +235,7 @@ class AsyncCache:
 
         All windows but the session add up every process that used the file.
         """
+        await self._tiers.arrived()
         counters = self._books.counters
         tallies, timeline = counters.session(), timeline_of(counters.minutes())
         since = self._opened_at
@@ -260,12 +261,13 @@ class AsyncCache:
         offset: int = 0,
     ) -> EntryPage:
         """A slice of the stored entries; empty while the file cannot be read."""
-        await self._books.flush()
+        await self._up_to_date()
         page = await self._tiers.read(lambda store: store.page(kind, order, limit, offset))
         return page if page is not None else EntryPage(0, ())
 
     async def explain(self, fp: Fingerprint) -> Explanation:
         """Why a lookup of `fp` would hit or miss now, and how its nearest relative differs."""
+        await self._tiers.arrived()
         facts = await self._tiers.read(lambda store: store.facts(fp, far=True))
         return explain.explain(fp, facts or Facts(), self._clock.now())
 
@@ -275,6 +277,7 @@ class AsyncCache:
         Raises ValueError if that is not the beginning of a key.
         """
         key_range = purge.key_range(key_prefix)
+        await self._tiers.arrived()
         found = await self._tiers.read(lambda store: store.by_prefix(key_range))
         if isinstance(found, Fingerprint):
             return await self.explain(found)
@@ -314,7 +317,7 @@ class AsyncCache:
         """
         if selection.key_prefix is not None:
             purge.key_range(selection.key_prefix)
-        await self._books.flush()
+        await self._up_to_date()
         now = self._clock.now()
         found = await self._tiers.read(
             lambda store: store.read(lambda conn: purge.selected(conn, selection, now))
@@ -345,6 +348,7 @@ class AsyncCache:
         Raises OSError if it cannot be written. Private texts are not in it, answers are.
         """
         now = self._clock.now()
+        await self._tiers.arrived()
         done = await self._tiers.read(
             lambda store: store.read_apart(lambda conn: write_export(conn, path, now))
         )
@@ -393,6 +397,13 @@ class AsyncCache:
                 break
         whole = await self._tiers.read(lambda store: store.read_apart(integrity))
         return Verified(checked, damaged, whole or ())
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    async def _up_to_date(self) -> None:
+        # What a caller has been told must show in what it is shown.
+        await self._tiers.arrived()
+        await self._books.flush()
 
     # --- told by the store ----------------------------------------------------------------------
 

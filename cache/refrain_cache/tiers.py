@@ -41,6 +41,7 @@ class Tiers:
         # Computed, returned, and on its way into the file: a lookup finds it here meanwhile.
         self._arriving: dict[str, Remembered] = {}
         self._behind: set[asyncio.Task[Any]] = set()
+        self._arrivals: set[asyncio.Task[Any]] = set()
 
     # --- the state of the file ------------------------------------------------------------------
 
@@ -172,8 +173,15 @@ class Tiers:
         if store is None or not self.fits(new):
             return False
         self._arriving[new.print.key] = remembered
-        self.run_behind(self._arrive(store, new, remembered, owned))
+        arrival = self.run_behind(self._arrive(store, new, remembered, owned))
+        self._arrivals.add(arrival)
+        arrival.add_done_callback(self._arrivals.discard)
         return True
+
+    async def arrived(self) -> None:
+        """Wait until what has been returned so far is in the file, or has failed to get there."""
+        if self._arrivals:
+            await asyncio.wait(tuple(self._arrivals))
 
     async def _arrive(
         self, store: Store, new: NewEntry, remembered: Remembered, owned: Owned | None
@@ -203,11 +211,12 @@ class Tiers:
 
     # --- behind the replies ---------------------------------------------------------------------
 
-    def run_behind(self, work: Coroutine[Any, Any, Any]) -> None:
+    def run_behind(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run work that no caller waits for, and that no caller's cancellation ends."""
         task = asyncio.get_running_loop().create_task(work)
         self._behind.add(task)
         task.add_done_callback(self._done_behind)
+        return task
 
     async def settle(self, patience: float) -> None:
         """Wait for what runs behind the replies, at most `patience` seconds."""
