@@ -1,0 +1,186 @@
+"""What the engine says of itself and its model, and how the model comes and goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+MODEL = "smollm2:135m"
+
+
+async def loaded(client: httpx.AsyncClient) -> list[Any]:
+    """The models in memory."""
+    reply = await client.get("/api/ps")
+    return list(reply.json()["models"])
+
+
+async def load(client: httpx.AsyncClient, **body: Any) -> Any:
+    """A request without a prompt."""
+    reply = await client.post("/api/generate", json={"model": MODEL, **body})
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+async def test_it_says_what_it_is(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/")).text == "Ollama is running"
+    assert (await client.head("/")).status_code == 200
+    version = (await client.get("/api/version")).json()
+    assert version["version"]
+    assert version["refrain"]["engine"] == "llama.cpp via xllamacpp"
+    assert version["refrain"]["max_top_logprobs"] == 49152
+
+
+async def test_tags_name_the_weights_by_their_digest(
+    client: httpx.AsyncClient, data_dir: Path
+) -> None:
+    [model] = (await client.get("/api/tags")).json()["models"]
+    weights = next((data_dir / "models").glob("*.gguf"))
+    assert model["name"] == model["model"] == MODEL
+    assert model["size"] == weights.stat().st_size
+    with weights.open("rb") as file:
+        assert model["digest"] == hashlib.file_digest(file, "sha256").hexdigest()
+    assert model["details"]["format"] == "gguf"
+    assert model["details"]["quantization_level"] == "Q4_1"
+
+
+@pytest.mark.parametrize("key", ["model", "name"])
+async def test_show(client: httpx.AsyncClient, key: str) -> None:
+    shown = (await client.post("/api/show", json={key: MODEL})).json()
+    assert shown["model_info"]["general.architecture"] == "llama"
+    assert shown["model_info"]["llama.context_length"] == 8192
+    assert shown["capabilities"] == ["completion"]
+    assert "<|im_start|>" in shown["template"]
+
+
+@pytest.mark.parametrize("path", ["/api/generate", "/api/chat", "/api/show", "/api/embed"])
+async def test_a_model_it_does_not_have(client: httpx.AsyncClient, path: str) -> None:
+    reply = await client.post(path, json={"model": "llama3.2:3b", "prompt": "x", "input": "x"})
+    assert reply.status_code == 404
+    assert reply.json() == {"error": "model 'llama3.2:3b' not found"}
+
+
+async def test_names_as_ollama_reads_them(client: httpx.AsyncClient) -> None:
+    for name in ("SmolLM2:135M", "library/smollm2:135m"):
+        assert (await client.post("/api/show", json={"model": name})).status_code == 200
+    assert (await client.post("/api/show", json={"model": "smollm2"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"options": {"num_ctx": "big"}}, 'option "num_ctx" must be of type integer'),
+        ({"options": {"stop": [1]}}, 'option "stop" must be of an array of strings'),
+        ({"top_logprobs": 49153}, "top_logprobs must be between 0 and 49152"),
+        ({"raw": True, "system": "x"}, "raw mode does not support template, system, or context"),
+        ({"think": True}, f'"{MODEL}" does not support thinking'),
+        ({"images": ["eA=="]}, "this model does not support images"),
+        ({"keep_alive": "soon"}, 'time: invalid duration "soon"'),
+        ({"prompt": 3}, "prompt must be of type string, not int"),
+        ({"model": ""}, "model is required"),
+    ],
+)
+async def test_bad_requests(client: httpx.AsyncClient, body: dict[str, Any], said: str) -> None:
+    reply = await client.post("/api/generate", json={"model": MODEL, "prompt": "x", **body})
+    assert reply.status_code == 400
+    assert reply.json() == {"error": said}
+
+
+async def test_a_body_that_is_not_json(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/api/chat", content=b"")).json() == {"error": "missing request body"}
+    assert (await client.post("/api/chat", content=b"{")).status_code == 400
+
+
+async def test_pull(client: httpx.AsyncClient) -> None:
+    reply = await client.post("/api/pull", json={"model": MODEL})
+    assert json.loads(reply.text.splitlines()[-1]) == {"status": "success"}
+    reply = await client.post("/api/pull", json={"model": "other"})
+    assert json.loads(reply.text.splitlines()[-1]) == {
+        "error": "pull model manifest: file does not exist"
+    }
+    reply = await client.post("/api/pull", json={"model": "other", "stream": False})
+    assert reply.status_code == 500
+
+
+async def test_a_request_without_a_prompt_loads_and_unloads(client: httpx.AsyncClient) -> None:
+    assert (await load(client))["done_reason"] == "load"
+    [model] = await loaded(client)
+    assert (model["name"], model["context_length"]) == (MODEL, 1024)
+    assert (await load(client, keep_alive=0))["done_reason"] == "unload"
+    assert await loaded(client) == []
+    reply = await client.post("/api/chat", json={"model": MODEL, "messages": []})
+    assert reply.json()["done_reason"] == "load"
+    assert await loaded(client) != []
+
+
+async def test_keep_alive(client: httpx.AsyncClient) -> None:
+    await load(client, keep_alive=-1)
+    [model] = await loaded(client)
+    assert model["expires_at"] > "2200"
+    await load(client, keep_alive="50ms")
+    with anyio.fail_after(60):
+        while True:
+            if not await loaded(client):
+                break
+            await anyio.sleep(0.02)
+
+
+async def test_another_context_reloads_and_the_same_does_not(client: httpx.AsyncClient) -> None:
+    await load(client, options={"num_ctx": 512})
+    assert (await loaded(client))[0]["context_length"] == 512
+    prefix = {"model": MODEL, "prompt": "One two three four five six", "raw": True, "stream": False}
+    options = {"num_ctx": 512, "num_predict": 1, "temperature": 0}
+    for _ in range(2):
+        await client.post("/api/generate", json={**prefix, "options": options})
+    [slot] = (await client.get("/slots")).json()
+    assert slot["n_ctx"] == 512
+    await load(client)
+    assert (await loaded(client))[0]["context_length"] == 1024
+
+
+async def test_embeddings(client: httpx.AsyncClient) -> None:
+    texts = ["The cat sat on the mat.", "A cat is sitting on a mat.", "Quarterly tax returns."]
+    reply = await client.post("/api/embed", json={"model": MODEL, "input": texts})
+    cat, same, taxes = reply.json()["embeddings"]
+
+    def likeness(a: list[float], b: list[float]) -> float:
+        return sum(x * y for x, y in zip(a, b, strict=True))
+
+    assert len(cat) == 576
+    assert likeness(cat, cat) == pytest.approx(1)
+    assert likeness(cat, same) > likeness(cat, taxes)
+    assert (await client.post("/api/embed", json={"model": MODEL, "input": 3})).status_code == 400
+    reply = await client.post("/api/embed", json={"model": MODEL, "input": []})
+    assert reply.json()["embeddings"] == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "attacker.example"},
+        {"Host": "127.0.0.1.attacker.example"},
+        {"Origin": "https://attacker.example"},
+        {"Origin": "null"},
+    ],
+)
+async def test_requests_from_elsewhere_are_refused(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    reply = await client.get("/api/tags", headers=headers)
+    assert (reply.status_code, reply.content) == (403, b"")
+    assert "access-control-allow-origin" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "localhost"}, {"Host": "[::1]:80"}, {"Origin": "http://localhost:3000"}],
+)
+async def test_requests_from_this_machine_are_answered(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    assert (await client.get("/api/tags", headers=headers)).status_code == 200
