@@ -114,6 +114,8 @@ class MisbehavingServer:
             await self._exchanges(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client has gone, as some tests want it to
+        except asyncio.CancelledError:
+            pass  # the test is over
         finally:
             writer.close()
             self.open_connections -= 1
