@@ -1,0 +1,38 @@
+"""The memory tier keeps what was used last, within its bounds."""
+
+from __future__ import annotations
+
+from refrain_cache.memory import MemoryTier, Remembered, remember
+
+
+def kept(value: object) -> Remembered:
+    return remember(value, expires_at=None, cost_ms=1.0, kind="api", model="")
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    tier = MemoryTier(2)
+    tier.put("a", kept(1))
+    tier.put("b", kept(2))
+    tier.get("a")
+    tier.put("c", kept(3))
+    assert [tier.get(k) is not None for k in "abc"] == [True, False, True]
+
+
+def test_bytes_are_bounded_and_counted_through_replacing() -> None:
+    tier = MemoryTier(100, max_bytes=3000)
+    for n in range(10):
+        tier.put("same", kept("x" * 1000))
+        tier.put(str(n), kept("x" * 900))
+    assert len(tier) == 3
+    tier.put("too large", kept("x" * 4000))
+    assert tier.get("too large") is None
+    assert len(tier) == 3
+    tier.clear()
+    tier.put("a", kept("x" * 2000))
+    assert tier.get("a") is not None
+
+
+def test_none_at_all() -> None:
+    tier = MemoryTier(0)
+    tier.put("a", kept(1))
+    assert tier.get("a") is None
