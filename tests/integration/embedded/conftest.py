@@ -27,7 +27,7 @@ def base_url() -> Iterator[str]:
     child = subprocess.Popen(
         [
             *(sys.executable, "-m", "refrain_sidecar.inference.embedded"),
-            *("--threads", "2", "--ctx", "1024", "--parent", str(os.getpid())),
+            *("--threads", "1", "--ctx", "1024", "--parent", str(os.getpid())),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -78,4 +78,23 @@ async def test_a_schema_nobody_understands(client: httpx.AsyncClient) -> None:
         json={"model": MODEL, "prompt": "x", "stream": False, "format": {"type": "colour"}},
     )
     assert reply.status_code == 400
-    assert reply.json()["error"]
+    assert "invalid JSON schema in format" in reply.json()["error"]
+
+
+async def test_a_schema_that_cannot_be_enforced_is_never_passed_over(
+    client: httpx.AsyncClient,
+) -> None:
+    # llama.cpp knows no look-behind: it logs that, and would generate freely.
+    schema = {"type": "string", "pattern": "^(?<=a)b$"}
+    reply = await client.post(
+        "/api/generate",
+        json={
+            "model": MODEL,
+            "prompt": "Say yes.",
+            "stream": False,
+            "format": schema,
+            "options": {"stop": ["."], "temperature": 0},
+        },
+    )
+    assert reply.status_code == 500
+    assert "does not follow the schema" in reply.json()["error"]

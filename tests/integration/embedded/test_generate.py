@@ -163,11 +163,11 @@ async def test_scores_of_given_words_are_those_of_the_whole_vocabulary(
 
 
 async def test_a_prompt_longer_than_the_context(client: httpx.AsyncClient) -> None:
-    prompt = "one two three " * 500
-    refused = await client.post(
-        "/api/generate", json={"model": MODEL, "prompt": prompt, "truncate": False}
-    )
+    prompt = "one two three " * 170
+    options = {"num_ctx": 512, "num_predict": 1}
+    body = {"model": MODEL, "prompt": prompt, "truncate": False, "options": options}
+    refused = await client.post("/api/generate", json=body)
     assert refused.status_code == 400
     assert refused.json() == {"error": "the input length exceeds the context length"}
-    cut = await ask(client, prompt=prompt, options={"num_predict": 1})
-    assert cut["prompt_eval_count"] < 1024
+    cut = await ask(client, prompt=prompt, options=options)
+    assert cut["prompt_eval_count"] < 512

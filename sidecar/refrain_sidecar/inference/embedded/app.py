@@ -18,9 +18,9 @@ from refrain_sidecar.inference.embedded import keep_alive, shapes
 from refrain_sidecar.inference.embedded.catalogue import Catalogue
 from refrain_sidecar.inference.embedded.embedding import embed
 from refrain_sidecar.inference.embedded.failures import EngineFailure
-from refrain_sidecar.inference.embedded.generation import Piece, completion_body, generation
+from refrain_sidecar.inference.embedded.gate import LoopbackOnly
+from refrain_sidecar.inference.embedded.generation import Piece, check_request, generation
 from refrain_sidecar.inference.embedded.llama import LlamaServer, Loading
-from refrain_sidecar.inference.embedded.loopback import LoopbackOnly
 from refrain_sidecar.inference.embedded.options import loading
 from refrain_sidecar.inference.embedded.replies import LinesReply, error_reply, json_reply
 from refrain_sidecar.inference.embedded.requests import (
@@ -165,7 +165,7 @@ class _Api:
     ) -> AsyncGenerator[Mapping[str, Any], None]:
         started = time.perf_counter_ns()
         # What is wrong with a request is said before it waits for its turn.
-        completion_body(common)
+        check_request(common)
         wanted = self._loading(common)
         async with self.residency.use(wanted, _stay(common.keep_alive)) as server:
             load_ns = time.perf_counter_ns() - started

@@ -14,6 +14,7 @@ from refrain_sidecar.inference.embedded.grammar import grammar_for
 from refrain_sidecar.inference.embedded.llama import LlamaServer
 from refrain_sidecar.inference.embedded.options import sampling
 from refrain_sidecar.inference.embedded.requests import Common
+from refrain_sidecar.inference.embedded.schema import check_for
 from refrain_sidecar.inference.embedded.scoring import Prompt, scores
 
 # Kept free for the answer when a prompt has to be cut: a quarter of the context, as a prompt that
@@ -59,6 +60,13 @@ def completion_body(request: Common) -> dict[str, Any]:
     return body
 
 
+def check_request(request: Common) -> None:
+    """Raises EngineFailure 400 for options or a schema that no engine could follow."""
+    body = completion_body(request)
+    if "json_schema" in body:
+        check_for(body["json_schema"])
+
+
 async def generation(
     server: LlamaServer, prompt: str, request: Common
 ) -> AsyncGenerator[Piece | Finish, None]:
@@ -93,6 +101,8 @@ async def _run(
     server: LlamaServer, prompt: Prompt, request: Common
 ) -> AsyncGenerator[Piece | Finish, None]:
     body = {**completion_body(request), "prompt": prompt}
+    check = check_for(body["json_schema"]) if "json_schema" in body else None
+    text = ""
     async with server.completion(body) as events:
         async for event in events:
             if "prompt_progress" in event:
@@ -104,8 +114,12 @@ async def _run(
                     for probability in event.get("completion_probabilities", ())
                 )
             if event["content"] or entries:
+                text += event["content"]
                 yield Piece(event["content"], entries)
             if event["stop"]:
+                # A text that was cut short says so by its reason and cannot be valid yet.
+                if check is not None and event["stop_type"] != "limit":
+                    check(text)
                 yield _finish(event)
                 return
     raise EngineFailure(500, "llama.cpp ended its answer without saying why")

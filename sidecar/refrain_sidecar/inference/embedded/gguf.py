@@ -54,4 +54,8 @@ def _count(file: BinaryIO) -> int:
 
 
 def _scalar(file: BinaryIO, layout: str) -> Any:
-    return struct.unpack(layout, file.read(struct.calcsize(layout)))[0]
+    size = struct.calcsize(layout)
+    content = file.read(size)
+    if len(content) < size:
+        raise ValueError(f"the GGUF file {file.name} ends too early")
+    return struct.unpack(layout, content)[0]

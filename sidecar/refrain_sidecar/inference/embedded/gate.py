@@ -6,13 +6,14 @@ name that resolves there. Both are told by their headers.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from refrain_sidecar.loopback import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +44,7 @@ def is_loopback_host(host: str) -> bool:
         name = urlsplit(f"//{host}").hostname
     except ValueError:
         return False
-    if name is None:
-        return False
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return name is not None and is_loopback(name)
 
 
 def is_local_origin(origin: str) -> bool:

@@ -1,0 +1,48 @@
+"""Checking against schemas that llama.cpp's own conversion has to enforce.
+
+When that conversion fails it says so in its log and generates without any constraint. So a schema
+is looked at before, and the text afterwards: nobody is given anything else than they asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import fastjsonschema
+
+from refrain_sidecar.inference.embedded.failures import EngineFailure, bad_request
+
+Check = Callable[[str], None]
+
+
+def check_for(schema: Mapping[str, Any]) -> Check:
+    """A function that raises EngineFailure 500 for a text that is not valid under `schema`.
+
+    Raises EngineFailure 400 if `schema` itself makes no sense.
+    """
+    try:
+        # References stay inside the schema: an engine on loopback fetches nothing for anybody.
+        validate = fastjsonschema.compile(
+            dict(schema), handlers=dict.fromkeys(("http", "https", "ftp", "file"), _refuse)
+        )
+    except (fastjsonschema.JsonSchemaDefinitionException, re.error) as error:
+        raise bad_request(f"invalid JSON schema in format: {error}") from error
+
+    def check(text: str) -> None:
+        try:
+            validate(json.loads(text))
+        except (ValueError, fastjsonschema.JsonSchemaException) as error:
+            raise EngineFailure(
+                500,
+                f"the model's answer does not follow the schema: {error}. The schema may use "
+                "keywords that this engine cannot enforce; try a simpler one",
+            ) from error
+
+    return check
+
+
+def _refuse(address: str) -> Any:
+    raise fastjsonschema.JsonSchemaDefinitionException(f"{address} is outside the schema")
