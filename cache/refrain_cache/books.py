@@ -57,6 +57,10 @@ class Books:
         """Something was counted, or the state changed."""
         if self._timer is None and self._store is not None:
             self._timer = asyncio.get_running_loop().call_later(self._timing.flush, self._due)
+        if self._listeners:
+            self._tell()
+
+    def _tell(self) -> None:
         for listener in tuple(self._listeners):
             try:
                 listener()

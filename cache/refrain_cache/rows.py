@@ -15,8 +15,8 @@ from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.writer import Transaction
 
 # What a row takes beside its texts and its answer: numbers, digests and four indexes, measured on
-# 100,000 entries (file size over their number, less their texts and answers).
-ROW_OVERHEAD_BYTES = 300
+# 10,000 entries (file size over their number, less their texts and answers).
+ROW_OVERHEAD_BYTES = 440
 # Evicting looks at this many candidates at a time: one new entry seldom displaces more.
 _EVICT_STEP = 32
 # SQLite's limit on variables was 999 for long.
@@ -25,15 +25,16 @@ DELETE_STEP = 500
 FIND = (
     "SELECT value, packed, digest, expires_at, cost_ms, model, created_at FROM entry WHERE key = ?"
 )
-_PUT = """
+_ADD = """
 INSERT INTO entry (key, kind, model, label, content, content_hash, recipe_hash, packed, digest,
     bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms, rank, value)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (key) DO UPDATE SET model = excluded.model, label = excluded.label,
-    packed = excluded.packed, digest = excluded.digest, bytes = excluded.bytes,
-    created_at = excluded.created_at, last_used_at = excluded.last_used_at,
-    expires_at = excluded.expires_at, cost_ms = excluded.cost_ms, rank = excluded.rank,
-    value = excluded.value
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0.0, ?, ?)
+ON CONFLICT (key) DO NOTHING
+"""
+_REPLACE = """
+UPDATE entry SET model = ?, label = ?, packed = ?, digest = ?, bytes = ?, created_at = ?,
+    last_used_at = ?, expires_at = ?, cost_ms = ?, rank = ?, value = ?
+WHERE key = ?
 """
 _COLUMNS = (
     "key, kind, model, label, bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms"
@@ -50,7 +51,6 @@ class NewEntry:
     cost_ms: float
     label: str
     model: str
-    uses: int = 1
 
     @property
     def bytes(self) -> int:
@@ -79,64 +79,94 @@ def recipe_hash(recipe: str) -> bytes:
 
 
 def put(transaction: Transaction, new: NewEntry) -> None:
-    """Store one answer, replacing what was there. Its tombstone, if any, is lifted."""
-    conn, now = transaction.conn, transaction.now
-    key = bytes.fromhex(new.print.key)
-    uses = new.uses
+    """Store one answer, replacing what was there."""
+    conn, now, printed, encoded = transaction.conn, transaction.now, new.print, new.encoded
+    key = bytes.fromhex(printed.key)
     size = new.bytes
-    rank = transaction.policy.rank(transaction.inflation, now, uses, new.cost_ms, size)
-    recipe = recipe_hash(new.print.recipe)
-    conn.execute(
-        _PUT,
+    rank = transaction.policy.rank(transaction.inflation, now, 1, new.cost_ms, size)
+    expires_at = None if new.ttl is None else now + new.ttl
+    recipe = transaction.recipes.get(printed.recipe)
+    if recipe is None:
+        recipe = transaction.recipes[printed.recipe] = recipe_hash(printed.recipe)
+        conn.execute("INSERT OR IGNORE INTO recipe VALUES (?, ?)", (recipe, printed.recipe))
+    added = conn.execute(
+        _ADD,
         (
             key,
-            new.print.kind,
+            printed.kind,
             new.model,
             new.label,
-            new.print.content,
-            content_hash(new.print.content),
+            printed.content,
+            content_hash(printed.content),
             recipe,
-            new.encoded.packed,
-            new.encoded.digest,
+            encoded.packed,
+            encoded.digest,
             size,
             now,
             now,
-            None if new.ttl is None else now + new.ttl,
-            uses,
+            expires_at,
+            1,
             new.cost_ms,
-            0.0,
             rank,
-            new.encoded.data,
+            encoded.data,
         ),
-    )
-    if recipe not in transaction.recipes:
-        conn.execute("INSERT OR IGNORE INTO recipe VALUES (?, ?)", (recipe, new.print.recipe))
-        transaction.recipes.add(recipe)
+    ).rowcount
+    if added:
+        group = (printed.kind, new.model)
+        entries, held = transaction.arrived.get(group, (0, 0))
+        transaction.arrived[group] = (entries + 1, held + size)
+    else:
+        # Ranked as used once: its uses count again with the next touch.
+        conn.execute(
+            _REPLACE,
+            (
+                new.model,
+                new.label,
+                encoded.packed,
+                encoded.digest,
+                size,
+                now,
+                now,
+                expires_at,
+                new.cost_ms,
+                rank,
+                encoded.data,
+                key,
+            ),
+        )
     transaction.grew = True
+
+
+def settle(transaction: Transaction) -> None:
+    """Add what arrived in this transaction to the totals."""
+    transaction.conn.executemany(
+        "INSERT INTO total VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
+        "SET entries = entries + excluded.entries, bytes = bytes + excluded.bytes",
+        ((*group, *held) for group, held in transaction.arrived.items()),
+    )
+    transaction.arrived.clear()
 
 
 def touch(transaction: Transaction, touches: Mapping[str, Touch]) -> None:
     """Count hits towards the entries' uses and their eviction rank."""
-    conn, policy = transaction.conn, transaction.policy
-    for key, seen in touches.items():
-        row = conn.execute(
-            "SELECT id, uses, last_used_at, cost_ms, bytes FROM entry WHERE key = ?",
-            (bytes.fromhex(key),),
-        ).fetchone()
-        if row is None:
-            continue
-        last_used_at = max(row[2], seen.last_used_at)
-        uses = row[1] + seen.uses
-        rank = policy.rank(transaction.inflation, last_used_at, uses, row[3], row[4])
-        conn.execute(
-            "UPDATE entry SET uses = ?, last_used_at = ?, saved_ms = saved_ms + ?, rank = ? "
-            "WHERE id = ?",
-            (uses, last_used_at, seen.saved_ms, rank, row[0]),
-        )
+    if not touches:
+        return
+    conn, rank, inflation = transaction.conn, transaction.policy.rank, transaction.inflation
+    conn.create_function("policy_rank", 4, lambda *seen: rank(inflation, *seen))
+    conn.executemany(
+        "UPDATE entry SET uses = uses + ?1, last_used_at = max(last_used_at, ?2), "
+        "saved_ms = saved_ms + ?3, "
+        "rank = policy_rank(max(last_used_at, ?2), uses + ?1, cost_ms, bytes) WHERE key = ?4",
+        (
+            (seen.uses, seen.last_used_at, seen.saved_ms, bytes.fromhex(key))
+            for key, seen in touches.items()
+        ),
+    )
 
 
 def remove(transaction: Transaction, keys: Sequence[bytes], why: str) -> tuple[int, int]:
     """Delete entries, leaving tombstones that say why; returns how many and their bytes."""
+    settle(transaction)
     removed = size = 0
     for at in range(0, len(keys), DELETE_STEP):
         part = keys[at : at + DELETE_STEP]
@@ -166,6 +196,7 @@ def forget_memory_everywhere(transaction: Transaction) -> None:
 
 def make_room(transaction: Transaction, max_bytes: int, max_entries: int | None) -> int:
     """Evict until both limits hold, expired entries first; returns how many went."""
+    settle(transaction)
     conn = transaction.conn
     entries, size = totals(conn)
     spare_entries = (max_entries - entries) if max_entries is not None else 0

@@ -50,16 +50,13 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX entry_content ON entry (content_hash)",
             # Params and identity are the same for thousands of entries: kept once each.
             "CREATE TABLE recipe (hash BLOB PRIMARY KEY, recipe TEXT NOT NULL) WITHOUT ROWID",
-            # Counted by triggers, so that reading the totals costs the same at any size.
+            # Kept as entries come and go, so that reading the totals costs the same at any size.
+            # Arrivals are added once a transaction (`rows.settle`), the rest by triggers.
             """CREATE TABLE total (
                 kind TEXT NOT NULL, model TEXT NOT NULL,
                 entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
                 PRIMARY KEY (kind, model)
             ) WITHOUT ROWID""",
-            """CREATE TRIGGER entry_added AFTER INSERT ON entry BEGIN
-                INSERT INTO total VALUES (new.kind, new.model, 1, new.bytes)
-                ON CONFLICT DO UPDATE SET entries = entries + 1, bytes = bytes + excluded.bytes;
-            END""",
             """CREATE TRIGGER entry_removed AFTER DELETE ON entry BEGIN
                 UPDATE total SET entries = entries - 1, bytes = bytes - old.bytes
                 WHERE kind = old.kind AND model = old.model;

@@ -86,14 +86,27 @@ class Tiers:
 
     async def from_disk(self, fp: Fingerprint, started: float) -> Outcome[Any] | None:
         """A hit one thread hop away, or None."""
-        row = await self.row(fp.key)
+        store, health = self.store, self.health
+        if store is None or health is None or not health.readable:
+            return None
+        try:
+            rows = await store.find(fp.key)
+        except StoreFault as error:
+            health.read_failed(error.fault)
+            return None
         now = self._now()
-        if row is None or (row[3] is not None and row[3] <= now):
+        if not rows or (rows[0][3] is not None and rows[0][3] <= now):
             return None
-        value = self._opened(fp, row)
-        if value is _DAMAGED:
+        data, packed, digest, expires_at, cost_ms, model, _ = rows[0]
+        try:
+            value = codec.decode(data, packed, digest)
+        except codec.DamagedError as error:
+            log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
+            if health.writable:
+                self.run_behind(_awaited(store.drop_damaged(fp.key)))
             return None
-        found = remember(value, expires_at=row[3], cost_ms=row[4], kind=fp.kind, model=row[5])
+        encoded = codec.Encoded(data, bool(packed), digest, codec.copied(value))
+        found = remember(encoded, expires_at=expires_at, cost_ms=cost_ms, group=(fp.kind, model))
         self.memory.put(fp.key, found)
         return self._hit(fp.key, value, found, "disk", started, now)
 
@@ -117,21 +130,10 @@ class Tiers:
         cost_ms = found.cost_ms
         saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
         books = self._books
-        books.counters.hit((found.kind, found.model), _COUNTED_AS[tier], lookup_ms, saved_ms, now)
+        books.counters.hit(found.group, _COUNTED_AS[tier], lookup_ms, saved_ms, now)
         books.touched(key, now, saved_ms)
         books.changed()
         return Outcome(value, "hit", tier, key, None, lookup_ms, lookup_ms, cost_ms, saved_ms)
-
-    def _opened(self, fp: Fingerprint, row: Row) -> Any:
-        data, packed, digest = row[:3]
-        try:
-            return codec.decode(data, packed, digest)
-        except codec.DamagedError as error:
-            log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
-            store = self.writable
-            if store is not None:
-                self.run_behind(_awaited(store.drop_damaged(fp.key)))
-            return _DAMAGED
 
     # --- keeping --------------------------------------------------------------------------------
 
@@ -202,11 +204,10 @@ class Tiers:
 
     def _remembered(self, new: NewEntry) -> Remembered:
         return remember(
-            new.encoded.value(),
+            new.encoded,
             expires_at=None if new.ttl is None else self._now() + new.ttl,
             cost_ms=new.cost_ms,
-            kind=new.print.kind,
-            model=new.model,
+            group=(new.print.kind, new.model),
         )
 
     # --- behind the replies ---------------------------------------------------------------------
@@ -234,9 +235,6 @@ class Tiers:
             log.debug("Left undone behind a reply: %s", error.fault.reason)
         elif error is not None:
             log.error("Work behind a reply failed.", exc_info=error)
-
-
-_DAMAGED = object()
 
 
 async def _awaited(future: asyncio.Future[Any]) -> None:

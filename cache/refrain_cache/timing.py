@@ -17,7 +17,7 @@ class Timing:
     # A store runs behind the reply or was asked to be durable: worth outlasting a backup program.
     store_patience: float = 5.0
     # Touches and tallies are written, and purges by other processes seen, this often while in use.
-    flush: float = 1.0
+    flush: float = 2.0
     # An owner shows that it lives every `beat`; three missed ones and it counts as dead.
     beat: float = 1.0
     stale_after: float = 3.5

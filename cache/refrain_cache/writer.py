@@ -28,14 +28,18 @@ _TOGETHER = 512
 
 @define
 class Transaction:
-    """What a job may use: the connection inside its transaction, the time, the policy in force."""
+    """What a job may use: the connection inside its transaction, the time, the policy in force.
+
+    The rest is `rows`' own: whether anything was stored, the recipes seen, and what arrived.
+    """
 
     conn: sqlite3.Connection
     now: float
     policy: EvictionPolicy
     inflation: float
-    recipes: set[bytes]
     grew: bool = False
+    recipes: dict[str, bytes] = field(factory=dict)
+    arrived: dict[tuple[str, str], tuple[int, int]] = field(factory=dict)
 
 
 @define
@@ -178,9 +182,7 @@ class Writer:
         conn.execute("BEGIN IMMEDIATE")
         try:
             self._place.check_version(conn)
-            transaction = Transaction(
-                conn, self._clock.now(), self._policy, _inflation(conn), set()
-            )
+            transaction = Transaction(conn, self._clock.now(), self._policy, _inflation(conn))
             for job in jobs:
                 try:
                     job.result = job.work(transaction)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from refrain_cache.codec import encode
 from refrain_cache.memory import MemoryTier, Remembered, remember
 
 
 def kept(value: object) -> Remembered:
-    return remember(value, expires_at=None, cost_ms=1.0, kind="api", model="")
+    return remember(encode(value), expires_at=None, cost_ms=1.0, group=("api", ""))
 
 
 def test_the_least_recently_used_goes_first() -> None:
@@ -21,14 +22,14 @@ def test_the_least_recently_used_goes_first() -> None:
 def test_bytes_are_bounded_and_counted_through_replacing() -> None:
     tier = MemoryTier(100, max_bytes=3000)
     for n in range(10):
-        tier.put("same", kept("x" * 1000))
-        tier.put(str(n), kept("x" * 900))
+        tier.put("same", kept("x" * 500))
+        tier.put(str(n), kept("x" * 450))
     assert len(tier) == 3
-    tier.put("too large", kept("x" * 4000))
+    tier.put("too large", kept("x" * 2000))
     assert tier.get("too large") is None
     assert len(tier) == 3
     tier.clear()
-    tier.put("a", kept("x" * 2000))
+    tier.put("a", kept("x" * 1200))
     assert tier.get("a") is not None
 
 
