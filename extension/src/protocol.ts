@@ -94,7 +94,7 @@ export interface EnrichResult {
 
 export interface EnrichProgress {
   requestId: string;
-  phase: "queued" | "engine" | "stage1" | "stage2";
+  phase: "stage1" | "stage2" | "warm";
   message: string;
 }
 

@@ -147,10 +147,10 @@ class EnrichResult:
 
 @frozen
 class EnrichProgress:
-    """Where an enrichment is: `queued`, `stage1`, `stage2`; `message` is for people."""
+    """Where an enrichment (or a warming) is; `message` is for people."""
 
     request_id: str
-    phase: Literal["queued", "engine", "stage1", "stage2"]
+    phase: Literal["stage1", "stage2", "warm"]
     message: str
 
 
