@@ -69,8 +69,10 @@ async def test_a_crash_is_seen_and_the_next_start_replaces_it(data_dir: Path) ->
 async def test_a_failed_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REFRAIN_DATA_DIR", str(tmp_path))
     process = EmbeddedProcess(num_threads=1, num_ctx=512)
-    with pytest.raises(EmbeddedStartFailed, match="refrain models fetch"):
+    with pytest.raises(EmbeddedStartFailed, match="refrain models fetch") as failed:
         await process.start()
+    assert "status 1" in str(failed.value)
+    assert len(failed.value.lines) == 1
     assert not process.alive
 
 

@@ -32,7 +32,7 @@ def main() -> int:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if chosen.parent is not None:
-        end_with_parent(chosen.parent, sys.stdin.buffer)
+        end_with_parent(chosen.parent, sys.stdin.fileno())
 
     def ready(base_url: str) -> None:
         stdout.write(ready_line(base_url))

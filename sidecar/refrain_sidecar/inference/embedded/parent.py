@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import BinaryIO
 
 import psutil
 
@@ -15,17 +14,18 @@ import psutil
 _LOOK_EVERY_S = 0.5
 
 
-def end_with_parent(pid: int, stdin: BinaryIO) -> None:
-    """Ends this process at once when `stdin` closes or process `pid` is gone.
+def end_with_parent(pid: int, stdin: int) -> None:
+    """Ends this process at once when file descriptor `stdin` closes or process `pid` is gone.
 
     Both are watched: another child of the parent may hold the other end of the pipe open.
     """
-    for target, argument in ((_watch_pipe, stdin), (_watch_process, pid)):
-        threading.Thread(target=target, args=(argument,), daemon=True).start()
+    for watch, what in ((_watch_pipe, stdin), (_watch_process, pid)):
+        threading.Thread(target=watch, args=(what,), daemon=True).start()
 
 
-def _watch_pipe(stdin: BinaryIO) -> None:
-    while stdin.read(4096):
+def _watch_pipe(stdin: int) -> None:
+    # Not through sys.stdin: its lock, held by a thread that waits, aborts an orderly exit.
+    while os.read(stdin, 4096):
         pass
     _end("its pipe was closed")
 
