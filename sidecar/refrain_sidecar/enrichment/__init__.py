@@ -1,0 +1,31 @@
+"""Two stages over one text: name the feeling (Stage 1), write to it (Stage 2)."""
+
+from refrain_sidecar.enrichment.blocking import HybridScorer, PostEnricher
+from refrain_sidecar.enrichment.errors import AnswerInvalid, EnrichmentError, InputRefused
+from refrain_sidecar.enrichment.hybrid_scorer import AsyncHybridScorer
+from refrain_sidecar.enrichment.post_enricher import AsyncPostEnricher
+from refrain_sidecar.enrichment.results import (
+    Enrichment,
+    PostEnriched,
+    PostEnrichment,
+    Provenance,
+    WheelPlace,
+)
+from refrain_sidecar.enrichment.wheel import WHEEL, Place
+
+__all__ = [
+    "WHEEL",
+    "AnswerInvalid",
+    "AsyncHybridScorer",
+    "AsyncPostEnricher",
+    "Enrichment",
+    "EnrichmentError",
+    "HybridScorer",
+    "InputRefused",
+    "Place",
+    "PostEnriched",
+    "PostEnricher",
+    "PostEnrichment",
+    "Provenance",
+    "WheelPlace",
+]

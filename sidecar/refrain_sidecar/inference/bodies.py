@@ -28,6 +28,8 @@ def chat_body(request: ChatRequest, *, stream: bool = True) -> Body:
     body = _shared(request, stream) | {
         "messages": [_message(message) for message in request.messages]
     }
+    if request.logprob_tokens:
+        body["logprob_tokens"] = list(request.logprob_tokens)
     if request.tools:
         body["tools"] = [dict(tool) for tool in request.tools]
     return body

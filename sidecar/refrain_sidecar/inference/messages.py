@@ -52,7 +52,11 @@ class Message:
 
 @frozen
 class ChatRequest:
-    """A chat to continue. Fields as in `GenerateRequest`; `tools` are JSON tool declarations."""
+    """A chat to continue. Fields as in `GenerateRequest`; `tools` are JSON tool declarations.
+
+    `logprob_tokens` asks an engine with more than Ollama's log-probabilities for those of these
+    texts' first tokens as the next one, and nothing is generated; needs `top_logprobs`.
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -62,6 +66,7 @@ class ChatRequest:
     tools: tuple[Mapping[str, Any], ...] = ()
     top_logprobs: int = 0
     think: Think = False
+    logprob_tokens: tuple[str, ...] = ()
 
 
 # --- answered -------------------------------------------------------------------------------

@@ -1,0 +1,135 @@
+"""Asks the engine of the moment, always with the same options."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from refrain_sidecar.cpu import threads_in_force
+from refrain_sidecar.enrichment.errors import AnswerInvalid
+from refrain_sidecar.enrichment.prompts import repair
+from refrain_sidecar.enrichment.schemas import Schema, parsed
+from refrain_sidecar.inference.choose import Engine, EngineChooser
+from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing
+from refrain_sidecar.inference.messages import ChatAnswer, ChatRequest, Message, TokenLogprobs
+from refrain_sidecar.inference.options import frozen_options, shaping_options
+from refrain_sidecar.settings import InferenceSettings
+
+LOG = logging.getLogger("refrain")
+
+
+class Asking:
+    """One way to ask for both stages, so that no request makes the engine load the model anew."""
+
+    def __init__(self, chooser: EngineChooser, inference: InferenceSettings) -> None:
+        self._chooser = chooser
+        self._inference = inference
+        self._options = frozen_options(inference, threads_in_force(inference))
+
+    async def engine(self) -> Engine:
+        """The engine that answers. Raises InferenceError."""
+        return await self._chooser.engine()
+
+    @property
+    def num_ctx(self) -> int:
+        """The context in tokens."""
+        return self._inference.num_ctx
+
+    def identity(self, engine: Engine, *, prompt: str, schema: Any, cap: int) -> dict[str, Any]:
+        """What of engine and options belongs in a fingerprint."""
+        return {
+            "model": engine.model,
+            "digest": engine.digest,
+            "engine": engine.name,
+            "version": engine.version,
+            "prompt": prompt,
+            "schema": schema,
+            "options": {**shaping_options(self._options), "num_predict": cap, "think": False},
+        }
+
+    async def load(self, engine: Engine) -> None:
+        """Have the model in memory, with the options every request carries."""
+        await engine.client.load(engine.model, self._options, self._inference.keep_alive)
+
+    async def next_token(
+        self,
+        engine: Engine,
+        messages: Sequence[Message],
+        *,
+        top: int = 0,
+        words: Sequence[str] = (),
+    ) -> TokenLogprobs | None:
+        """What may follow `messages`: the `top` likeliest tokens, or `words` in their order.
+
+        `words` are scored by the embedded engine only. None if the engine tells nothing.
+        """
+        answer = await self._chat(
+            engine, messages, cap=1, top_logprobs=max(top, 1), logprob_tokens=tuple(words)
+        )
+        return answer.logprobs[0] if answer.logprobs else None
+
+    async def json(
+        self,
+        engine: Engine,
+        messages: Sequence[Message],
+        schema: Schema,
+        *,
+        cap: int,
+        check: Callable[[Any], None] = lambda _: None,
+    ) -> Any:
+        """The JSON the model writes under `schema`, at most `cap` tokens of it.
+
+        `check` raises ValueError for what no schema can say. An answer that fails either is shown
+        to the model once for repair; raises AnswerInvalid when that fails too, and InferenceError.
+        """
+        answer = await self._chat(engine, messages, cap=cap, schema=schema)
+        try:
+            return _accepted(answer.text, schema, check)
+        except ValueError as error:
+            fault = str(error)
+        LOG.warning("%s's JSON failed its schema, one repair is tried: %s", engine.model, fault)
+        again = await self._chat(
+            engine, repair(messages, answer.text, fault), cap=cap, schema=schema
+        )
+        try:
+            return _accepted(again.text, schema, check)
+        except ValueError as error:
+            raise AnswerInvalid(
+                f"{engine.model} gave JSON that fails its schema, also when asked to repair it: "
+                f"{error}. Nothing was stored. Try again, or choose a larger model in "
+                "perf_config.json (inference.model)."
+            ) from error
+
+    async def _chat(
+        self,
+        engine: Engine,
+        messages: Sequence[Message],
+        *,
+        cap: int,
+        schema: Schema | None = None,
+        top_logprobs: int = 0,
+        logprob_tokens: tuple[str, ...] = (),
+    ) -> ChatAnswer:
+        options: Mapping[str, Any] = {**self._options, "num_predict": cap}
+        request = ChatRequest(
+            model=engine.model,
+            messages=tuple(messages),
+            format=schema,
+            options=options,
+            keep_alive=self._inference.keep_alive,
+            top_logprobs=top_logprobs,
+            logprob_tokens=logprob_tokens,
+        )
+        try:
+            return await engine.client.chat(request)
+        except (EngineUnreachable, ModelMissing) as error:
+            LOG.info("The engine is chosen again with the next request: %s", error.message)
+            self._chooser.forget()
+            raise
+
+
+def _accepted(text: str, schema: Schema, check: Callable[[Any], None]) -> Any:
+    value = parsed(text, schema)
+    check(value)
+    return value

@@ -1,0 +1,42 @@
+"""The lines that say how an answer came about. The text shown is cut short or hidden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refrain_cache import Outcome
+
+# Enough to know one's own sentence by, too little to give it away.
+SHOWN_CHARS = 20
+HIDDEN = "(hidden)"
+
+_HOW = {
+    "hit": ("HIT", "cached"),
+    "coalesced": ("HIT", "shared with the same question under way"),
+    "miss": ("MISS", "generated & cached"),
+    "bypass": ("BYPASS", "generated"),
+    "refused": ("REFUSED", "generated, not cached"),
+}
+
+
+def stage1(outcome: Outcome[Any], text: str, *, redact: bool) -> str:
+    """`[CACHE HIT] Stage 1: I'm feeling grateful... (60 chars) → cached`."""
+    shown = HIDDEN if redact else _shortened(text)
+    return _line(outcome, 1, f"{shown} ({len(text)} chars)")
+
+
+def stage2(outcome: Outcome[Any], primary: str, secondary: str) -> str:
+    """`[CACHE MISS] Stage 2: happy/grateful → generated & cached`."""
+    return _line(outcome, 2, f"{primary}/{secondary}")
+
+
+def _line(outcome: Outcome[Any], stage: int, what: str) -> str:
+    word, how = _HOW[outcome.outcome]
+    reason = f" ({outcome.reason})" if word in ("BYPASS", "REFUSED") and outcome.reason else ""
+    return f"[CACHE {word}] Stage {stage}: {what} → {how}{reason}"
+
+
+def _shortened(text: str) -> str:
+    # One line whatever the text holds, so that no text can forge a log line.
+    flat = " ".join(text.split())
+    return flat if len(flat) <= SHOWN_CHARS else f"{flat[:SHOWN_CHARS].rstrip()}..."

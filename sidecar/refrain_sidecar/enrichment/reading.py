@@ -1,0 +1,113 @@
+"""What of a text the model gets to read: checked, defused and, where it is too long, cut."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from attrs import frozen
+
+from refrain_cache import normalised
+from refrain_sidecar.enrichment.errors import InputRefused
+
+# Tokens of the context kept for system prompt, template, prefill and the generated part.
+RESERVED_TOKENS = 320
+# A byte-level tokenizer makes at most one token a byte. English takes about 4.3 characters a token
+# (SmolLM2 on the tuning sentences); 3 leaves room for names and numbers. Beyond ASCII every byte
+# counts, which is right for the scripts such a small model never learnt to join.
+_ASCII_PER_TOKEN = 3
+_HEAD_SHARE = 0.6
+# What chat templates treat as a change of speaker: <|im_end|>, <start_of_turn>, </s>, [INST] …
+_CONTROL = re.compile(
+    r"<(?=\|)|(?<=\|)>|<(?=/?(?:s|bos|eos|start_of_turn|end_of_turn|unk|pad)>)|<<(?=/?SYS>>)"
+    r"|\[(?=/?INST\])",
+    re.IGNORECASE,
+)
+_LOOKALIKES = {"<": "‹", ">": "›", "<<": "‹‹", "[": "("}
+
+
+@frozen
+class Reading:
+    """`text` goes into a prompt; `chars` counts the whole normalised text."""
+
+    text: str
+    chars: int
+    warnings: tuple[str, ...] = ()
+
+
+def checked(text: Any) -> str:
+    """The normalised text. Raises InputRefused for what is no text or says nothing."""
+    if not isinstance(text, str):
+        raise InputRefused(
+            f"Only text can be enriched, and this is of type {type(text).__name__}. Pass a string."
+        )
+    tidy = normalised(text)
+    if not tidy:
+        raise InputRefused("There is no text to enrich. Select or pass some words.")
+    if not any(_says_something(char) for char in tidy):
+        raise InputRefused(
+            "The text has neither letters, digits, punctuation nor symbols: only blanks or control "
+            "characters. Select or pass some words."
+        )
+    return tidy
+
+
+def read(text: str, max_tokens: int) -> Reading:
+    """`text` (as `checked` gave it) for a prompt with room for `max_tokens` tokens of it.
+
+    A longer text is cut to its beginning and its end, where feelings stand most, and says so.
+    """
+    safe = defused(text)
+    if tokens_at_most(safe) <= max_tokens:
+        return Reading(safe, len(text))
+    head, tail = _ends(safe, max_tokens)
+    warning = (
+        f"The text is longer than the model reads at once: of {len(text)} characters the first "
+        f"{len(head)} and the last {len(tail)} were read."
+    )
+    return Reading(f"{head} … {tail}", len(text), (warning,))
+
+
+def defused(text: str) -> str:
+    """`text` with nothing in it that a chat template would take for its own marks."""
+    readable = "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs") else " "
+        for char in text
+    )
+    return _CONTROL.sub(lambda found: _LOOKALIKES[found.group()], readable)
+
+
+def tokens_at_most(text: str) -> int:
+    """An estimate on the high side of how many tokens `text` takes."""
+    ascii_chars = sum(char.isascii() for char in text)
+    others = len(text.encode("utf-8", "replace")) - ascii_chars
+    return -(-ascii_chars // _ASCII_PER_TOKEN) + others
+
+
+def _ends(text: str, max_tokens: int) -> tuple[str, str]:
+    head_budget = int(max_tokens * _HEAD_SHARE)
+    head = _longest_start(text, head_budget)
+    tail = _longest_start(text[::-1], max_tokens - head_budget)[::-1]
+    return _to_blank(head), _to_blank(tail[::-1])[::-1]
+
+
+def _longest_start(text: str, max_tokens: int) -> str:
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if tokens_at_most(text[:middle]) <= max_tokens:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low]
+
+
+def _to_blank(text: str) -> str:
+    """`text` without the word it was cut in, unless that is most of it."""
+    at = text.rfind(" ")
+    return text[:at].rstrip() if at > len(text) // 2 else text
+
+
+def _says_something(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LNPS"

@@ -1,0 +1,120 @@
+"""The JSON the model is bound to, and what is checked of it before it is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import fastjsonschema
+
+from refrain_sidecar.enrichment.wheel import WHEEL
+
+Schema = Mapping[str, Any]
+# An answer must fit the caps of 120 and 160 tokens however it comes out: a token is at least one
+# character, and about four in English.
+MAX_FEELINGS = 2
+MAX_EVENTS = 1
+EVENT_CHARS = 40
+LINE_CHARS = 44
+TIP_CHARS = 52
+CLOSING_CHARS = 60
+TONES = ("warm", "bright", "gentle", "calm", "steady", "tender", "hopeful", "soothing")
+
+
+def details(feelings: Sequence[str]) -> Schema:
+    """Stage 1's generated part, with the words of the wheel it may choose from."""
+    named = {
+        "type": "array",
+        "items": {"enum": list(feelings)},
+        "minItems": 1,
+        "maxItems": MAX_FEELINGS,
+    }
+    events = {
+        "type": "array",
+        "items": {"type": "string", "minLength": 3, "maxLength": EVENT_CHARS},
+        "minItems": 1,
+        "maxItems": MAX_EVENTS,
+    }
+    return _object(events=events, expressed=named, invoked=named)
+
+
+def feeling(words: Sequence[str]) -> Schema:
+    """One word: for engines that tell nothing about probabilities."""
+    return _object(feeling={"enum": list(words)})
+
+
+def _object(**properties: Any) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _three(chars: int) -> Schema:
+    line = {"type": "string", "minLength": 8, "maxLength": chars}
+    return {"type": "array", "items": line, "minItems": 3, "maxItems": 3}
+
+
+def checker(schema: Schema) -> Callable[[Any], None]:
+    """A function that raises ValueError, naming the fault, for what does not fit `schema`."""
+    check = cast(Callable[[Any], Any], fastjsonschema.compile(dict(schema)))
+
+    def run(value: Any) -> None:
+        try:
+            check(value)
+        except fastjsonschema.JsonSchemaException as error:
+            raise ValueError(str(error)) from error
+
+    return run
+
+
+def parsed(text: str, schema: Schema) -> Any:
+    """The JSON in `text`. Raises ValueError, naming the fault, for what does not fit `schema`."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"it is not JSON ({error})") from error
+    checker(schema)(value)
+    return value
+
+
+_WORD = {"enum": list(WHEEL.words)}
+_SHORT = {"type": "string", "minLength": 1}
+
+ENRICHMENT: Schema = _object(
+    text_chars={"type": "integer", "minimum": 1},
+    wheel=_object(
+        primary={"enum": list(WHEEL.primaries)},
+        secondary={"enum": [secondary.name for secondary in WHEEL.secondaries]},
+        tertiary={"enum": list(WHEEL.tertiaries)},
+    ),
+    scores=_object(
+        **{name: {"type": "number", "minimum": 0, "maximum": 1} for name in WHEEL.primaries}
+    ),
+    confidence={"type": "number", "minimum": 0, "maximum": 1},
+    low_confidence={"type": "boolean"},
+    valence={"type": "number", "minimum": -1, "maximum": 1},
+    arousal={"type": "number", "minimum": 0, "maximum": 1},
+    invoked={"type": "array", "items": _WORD, "minItems": 1, "uniqueItems": True},
+    expressed={"type": "array", "items": _WORD, "minItems": 1, "uniqueItems": True},
+    events={"type": "array", "items": {**_SHORT, "maxLength": EVENT_CHARS}},
+    warnings={"type": "array", "items": _SHORT},
+    provenance=_object(
+        engine={"enum": ["ollama", "embedded"]},
+        model=_SHORT,
+        digest=_SHORT,
+        version={"type": "string"},
+        prompt=_SHORT,
+        way={"enum": ["logprobs", "top_logprobs", "generated"]},
+    ),
+)
+
+WRITING: Schema = _object(
+    poem=_three(LINE_CHARS),
+    tips=_three(TIP_CHARS),
+    closing={"type": "string", "minLength": 8, "maxLength": CLOSING_CHARS},
+    tone={"enum": list(TONES)},
+)
