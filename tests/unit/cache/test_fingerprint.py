@@ -204,6 +204,13 @@ def test_private_parts_appear_only_as_hashes() -> None:
     assert made.ingredients["params.user"].startswith("sha256:")
 
 
+def test_the_model_is_named_unless_it_is_private() -> None:
+    identity = {"model": "smollm2:135m", "digest": "d"}
+    assert fingerprint("api", "x", identity=identity).model == "smollm2:135m"
+    assert fingerprint("api", "x", identity=identity, private=("identity",)).model == ""
+    assert fingerprint("api", "x").model == ""
+
+
 def test_a_text_that_looks_like_a_hash_is_not_the_text_it_would_be_the_hash_of() -> None:
     private = fingerprint("api", "secret")
     posing = fingerprint("api", private.ingredients["content"], private=())
