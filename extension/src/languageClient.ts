@@ -14,9 +14,16 @@ export interface ClientParts {
   onClosed: () => string;
 }
 
+/** Leaves it to `Sidecar` to tell people what went wrong, in one message that says what to do. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 /** The language client on the sidecar's stdio. It never restarts by itself: that needs a new look for Python. */
 export function languageClient({ launch, configPath, cwd, log, onLine, onClosed }: ClientParts): LanguageClient {
-  return new LanguageClient(
+  return new QuietClient(
     "refrain",
     "Refrain",
     { command: launch.command, args: launch.args, options: { env: { ...process.env, ...launch.env }, cwd } },

@@ -98,7 +98,10 @@ export class Sidecar implements Disposable {
     if (this.client === undefined || this.current !== "running") {
       throw new SidecarStopped(this.problem);
     }
-    return this.client.sendRequest<Requests[M]["result"]>(method, params, token);
+    // An undefined token would be taken for a second parameter.
+    return token === undefined
+      ? this.client.sendRequest<Requests[M]["result"]>(method, params)
+      : this.client.sendRequest<Requests[M]["result"]>(method, params, token);
   }
 
   /** The command line with the sidecar's interpreter, packages and configuration. Throws `NoPython`. */

@@ -32,7 +32,8 @@ export class RefrainTasks implements TaskProvider {
     }
     try {
       const { command, args: all, env } = await this.sidecar.cli(args);
-      return new Task(definition, scope, name, "refrain", new ProcessExecution(command, all, { env }));
+      // No problem matchers, and said so: else VS Code asks for one before each run.
+      return new Task(definition, scope, name, "refrain", new ProcessExecution(command, all, { env }), []);
     } catch (error) {
       this.log.warn(`The task “${name}” is left out: ${String(error)}`);
       return undefined;

@@ -10,6 +10,7 @@ export const fetchModel: CommandFactory = (context) => async () => {
     "Fetch Embedded Model",
     "refrain",
     new ProcessExecution(command, args, { env }),
+    [],
   );
   task.presentationOptions = { reveal: TaskRevealKind.Always, clear: true };
   const execution = await tasks.executeTask(task);

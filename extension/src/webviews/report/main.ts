@@ -37,9 +37,13 @@ function fact({ key, label, value, note, status }: Fact): HTMLElement {
     h(
       "dd",
       {},
-      status === undefined ? null : h("span", { class: `badge ${status}` }, status),
-      h("span", { class: "value", "data-testid": ids.value(key) }, value),
-      note === undefined ? null : h("span", { class: "note quiet" }, note),
+      h(
+        "div",
+        { class: "shown" },
+        status === undefined ? null : h("span", { class: `badge ${status}` }, status),
+        h("span", { "data-testid": ids.value(key) }, value),
+      ),
+      note === undefined ? null : h("div", { class: "note quiet" }, note),
     ),
   );
 }
