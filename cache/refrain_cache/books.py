@@ -13,7 +13,7 @@ from refrain_cache.clock import Clock
 from refrain_cache.counters import Counters
 from refrain_cache.entry import Difference, Explanation
 from refrain_cache.faults import StoreFault
-from refrain_cache.memory import MemoryTier
+from refrain_cache.memory import MemoryTier, Remembered
 from refrain_cache.rows import Touch
 from refrain_cache.store import Store
 from refrain_cache.timing import Timing
@@ -29,7 +29,8 @@ class Books:
         self.last_miss: Explanation | None = None
         self._timing = timing
         self._memory = memory
-        self._touches: dict[str, Touch] = {}
+        # What was used since the last flush.
+        self.touched: dict[str, Remembered] = {}
         self._unsaved_miss: str | None = None
         self._epoch: int | None = None
         self._store: Store | None = None
@@ -67,16 +68,6 @@ class Books:
             except Exception:
                 log.exception("A listener of the cache failed; the others were still told.")
 
-    def touched(self, key: str, now: float, saved_ms: float) -> None:
-        """Count a hit towards an entry's uses."""
-        before = self._touches.get(key)
-        if before is None:
-            self._touches[key] = Touch(1, now, saved_ms)
-        else:
-            before.uses += 1
-            before.last_used_at = now
-            before.saved_ms += saved_ms
-
     def missed(self, why: Explanation) -> None:
         """Keep the explanation of the last miss, for whoever asks, in this process or another."""
         self.last_miss = why
@@ -87,7 +78,7 @@ class Books:
         store = self._store
         if store is None or not self.usable():
             return
-        touches, self._touches = self._touches, {}
+        touches = self._take_touches()
         minutes = self.counters.take_unsaved()
         miss, self._unsaved_miss = self._unsaved_miss, None
         try:
@@ -97,6 +88,14 @@ class Books:
         except StoreFault as error:
             self.counters.give_back(minutes)
             log.debug("Statistics are kept for later: %s", error.fault.reason)
+
+    def _take_touches(self) -> dict[str, Touch]:
+        used, self.touched = self.touched, {}
+        touches = {}
+        for key, entry in used.items():
+            touches[key] = Touch(entry.uses, entry.last_used_at, entry.saved_ms)
+            entry.uses, entry.saved_ms = 0, 0.0
+        return touches
 
     async def check_epoch(self) -> None:
         """Drop memory if another process has purged or replaced entries since the last look."""

@@ -19,13 +19,18 @@ MEMORY_BYTES = 64 * 1024 * 1024
 class Remembered:
     """An answer in memory, as bytes, so that no caller can change another's.
 
-    `group` is its kind and model; `expires_at` is infinite for what never does.
+    `group` is its kind and model; `expires_at` is infinite for what never does. `uses`,
+    `last_used_at` and `saved_ms` are what no file has seen yet: counting here, where a hit already
+    is, costs least.
     """
 
     encoded: Encoded
     expires_at: float
     cost_ms: float
     group: Group
+    uses: int = 0
+    last_used_at: float = 0.0
+    saved_ms: float = 0.0
 
     def value(self) -> Any:
         """A copy of the answer, the caller's to change."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from attrs import define, frozen
+from attrs import frozen
 
 from refrain_cache.codec import Encoded
 from refrain_cache.entry import Entry
@@ -59,7 +59,7 @@ class NewEntry:
         return len(self.encoded.data) + texts + ROW_OVERHEAD_BYTES
 
 
-@define
+@frozen
 class Touch:
     """Hits since the last flush."""
 

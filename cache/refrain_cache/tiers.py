@@ -131,7 +131,11 @@ class Tiers:
         saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
         books = self._books
         books.counters.hit(found.group, _COUNTED_AS[tier], lookup_ms, saved_ms, now)
-        books.touched(key, now, saved_ms)
+        found.uses += 1
+        found.last_used_at = now
+        found.saved_ms += saved_ms
+        if found.uses == 1:
+            books.touched[key] = found
         books.changed()
         return Outcome(value, "hit", tier, key, None, lookup_ms, lookup_ms, cost_ms, saved_ms)
 
