@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from refrain_cache.cache import AsyncCache
 from refrain_cache.clock import Clock
@@ -106,10 +106,36 @@ class Cache:
 
     # --- lookups --------------------------------------------------------------------------------
 
+    @overload
     def get_or_compute(
         self,
         fp: Fingerprint,
-        compute: Callable[[], T] | Callable[[], Awaitable[T]],
+        compute: Callable[[], Awaitable[T]],
+        *,
+        ttl: float | None = ...,
+        fresh: bool = ...,
+        validate: Callable[[T], None] | None = ...,
+        label: str | Callable[[T], str] = ...,
+        model: str = ...,
+    ) -> Outcome[T]: ...
+
+    @overload
+    def get_or_compute(
+        self,
+        fp: Fingerprint,
+        compute: Callable[[], T],
+        *,
+        ttl: float | None = ...,
+        fresh: bool = ...,
+        validate: Callable[[T], None] | None = ...,
+        label: str | Callable[[T], str] = ...,
+        model: str = ...,
+    ) -> Outcome[T]: ...
+
+    def get_or_compute(
+        self,
+        fp: Fingerprint,
+        compute: Callable[[], Any],
         *,
         ttl: float | None = None,
         fresh: bool = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Literal
 
 import attrs
 import pytest
@@ -29,7 +30,9 @@ def test_lru_looks_at_nothing_but_the_last_use() -> None:
 
 
 @pytest.mark.parametrize("policy", ["cost", "lru"])
-async def test_the_size_limit_holds_after_every_store(settings: CacheSettings, policy: str) -> None:
+async def test_the_size_limit_holds_after_every_store(
+    settings: CacheSettings, policy: Literal["cost", "lru"]
+) -> None:
     rng = random.Random(5)
     limited = attrs.evolve(settings, max_bytes=LIMIT, eviction=policy)
     async with AsyncCache(limited) as cache:
