@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,12 @@ class RefrainServer(LanguageServer):
     # --- what there is ----------------------------------------------------------------------
 
     def _register(self) -> None:
-        self.feature(types.INITIALIZE)(self._initialize)
-        self.feature(types.SHUTDOWN)(self._shut_down)
+        self.feature(types.INITIALIZE)(partial(self._initialize))
+        self.feature(types.SHUTDOWN)(partial(self._shut_down))
         self.feature(
             types.TEXT_DOCUMENT_CODE_ACTION,
             types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.RefactorRewrite]),
-        )(self._code_actions)
+        )(partial(self._code_actions))
         for method, params_class, verb in (
             (protocol.ENRICH, protocol.EnrichParams, self._enrich),
             (protocol.STATS, protocol.StatsParams, lambda p: self.service.stats(p)),
