@@ -19,10 +19,7 @@ export const explainNode: CommandFactory = (context) => async (node: Node) => {
 function explanation(title: string, found: ExplainResult): Report {
   const facts: Fact[] = [];
   if (found.key !== null) {
-    facts.push(
-      { key: "would-hit", label: "Asked again now", value: found.wouldHit ? "it would hit" : "it would miss" },
-      { key: "cause", label: "Cause", value: words(found.cause) },
-    );
+    facts.push({ key: "cause", label: "Cause", value: words(found.cause) });
   }
   if (found.kind !== null) {
     facts.push({ key: "kind", label: "Kind", value: kindName(found.kind) });
