@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
+import attrs
+
 from refrain_sidecar import protocol
 from refrain_sidecar.assembly import Assembly
 from refrain_sidecar.enrichment import EnrichmentError, InputRefused
@@ -59,7 +61,7 @@ def _feelings(parts: Assembly, params: protocol.WarmParams) -> Iterator[Job]:
     for place in dict.fromkeys(places):
 
         async def job(place: Place = place) -> bool:
-            outcome = await parts.post_enricher.write_to(place)
+            outcome = await parts.post_enricher.write({"wheel": attrs.asdict(place)})
             return outcome.outcome == "hit"
 
         yield str(place), job
