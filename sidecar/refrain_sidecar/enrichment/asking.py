@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.enrichment.errors import AnswerInvalid
-from refrain_sidecar.enrichment.prompts import repair
 from refrain_sidecar.enrichment.schemas import Schema, parsed
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing
@@ -17,6 +17,9 @@ from refrain_sidecar.inference.options import frozen_options, shaping_options
 from refrain_sidecar.settings import InferenceSettings
 
 LOG = logging.getLogger("refrain")
+
+
+NO_SAMPLING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Asking:
@@ -36,8 +39,17 @@ class Asking:
         """The context in tokens."""
         return self._inference.num_ctx
 
-    def identity(self, engine: Engine, *, prompt: str, schema: Any, cap: int) -> dict[str, Any]:
+    def identity(
+        self,
+        engine: Engine,
+        *,
+        prompt: str,
+        schema: Any,
+        cap: int,
+        sampling: Mapping[str, Any] = NO_SAMPLING,
+    ) -> dict[str, Any]:
         """What of engine and options belongs in a fingerprint."""
+        options = {**shaping_options(self._options), **sampling, "num_predict": cap}
         return {
             "model": engine.model,
             "digest": engine.digest,
@@ -45,7 +57,7 @@ class Asking:
             "version": engine.version,
             "prompt": prompt,
             "schema": schema,
-            "options": {**shaping_options(self._options), "num_predict": cap, "think": False},
+            "options": {**options, "think": False},
         }
 
     async def load(self, engine: Engine) -> None:
@@ -65,7 +77,11 @@ class Asking:
         `words` are scored by the embedded engine only. None if the engine tells nothing.
         """
         answer = await self._chat(
-            engine, messages, cap=1, top_logprobs=max(top, 1), logprob_tokens=tuple(words)
+            engine,
+            messages,
+            {"num_predict": 1},
+            top_logprobs=max(top, 1),
+            logprob_tokens=tuple(words),
         )
         return answer.logprobs[0] if answer.logprobs else None
 
@@ -77,46 +93,49 @@ class Asking:
         *,
         cap: int,
         check: Callable[[Any], None] = lambda _: None,
+        sampling: Mapping[str, Any] = NO_SAMPLING,
     ) -> Any:
         """The JSON the model writes under `schema`, at most `cap` tokens of it.
 
-        `check` raises ValueError for what no schema can say. An answer that fails either is shown
-        to the model once for repair; raises AnswerInvalid when that fails too, and InferenceError.
+        `check` raises ValueError for what no schema can say; `sampling` is added to the options.
+        An answer that fails either is asked for once more, under another seed: the prompt's state
+        is still in the engine, and small models do not understand being corrected. Raises
+        AnswerInvalid when that fails too, and InferenceError.
         """
-        answer = await self._chat(engine, messages, cap=cap, schema=schema)
-        try:
-            return _accepted(answer.text, schema, check)
-        except ValueError as error:
-            fault = str(error)
-        LOG.warning("%s's JSON failed its schema, one repair is tried: %s", engine.model, fault)
-        again = await self._chat(
-            engine, repair(messages, answer.text, fault), cap=cap, schema=schema
+        seeds = (self._inference.seed, self._inference.seed + 1)
+        faults: list[str] = []
+        for seed in seeds:
+            options = {**sampling, "num_predict": cap, "seed": seed}
+            answer = await self._chat(engine, messages, options, schema=schema)
+            try:
+                value = parsed(answer.text, schema)
+                check(value)
+            except ValueError as error:
+                faults.append(str(error))
+                LOG.warning("%s's JSON failed its schema: %s", engine.model, error)
+                continue
+            return value
+        raise AnswerInvalid(
+            f"{engine.model} gave JSON that fails its schema, twice: {'; then '.join(faults)}. "
+            "Nothing was stored. Try again, or choose a larger model in perf_config.json "
+            "(inference.model)."
         )
-        try:
-            return _accepted(again.text, schema, check)
-        except ValueError as error:
-            raise AnswerInvalid(
-                f"{engine.model} gave JSON that fails its schema, also when asked to repair it: "
-                f"{error}. Nothing was stored. Try again, or choose a larger model in "
-                "perf_config.json (inference.model)."
-            ) from error
 
     async def _chat(
         self,
         engine: Engine,
         messages: Sequence[Message],
+        added: Mapping[str, Any],
         *,
-        cap: int,
         schema: Schema | None = None,
         top_logprobs: int = 0,
         logprob_tokens: tuple[str, ...] = (),
     ) -> ChatAnswer:
-        options: Mapping[str, Any] = {**self._options, "num_predict": cap}
         request = ChatRequest(
             model=engine.model,
             messages=tuple(messages),
             format=schema,
-            options=options,
+            options={**self._options, **added},
             keep_alive=self._inference.keep_alive,
             top_logprobs=top_logprobs,
             logprob_tokens=logprob_tokens,

@@ -53,12 +53,12 @@ class Naming:
     async def prepare(self, engine: Engine) -> None:
         """Have the baseline, and the state of the static prefix, before the first text comes."""
         if await self._baseline(engine) is not None:
-            await self._logprobs(engine, CONTENT_FREE[0])
+            await self.logprobs(engine, CONTENT_FREE[0])
 
     async def name(self, engine: Engine, text: str) -> Named:
         """The feeling of `text` (defused and cut to size). Raises InferenceError, AnswerInvalid."""
         usual = await self._baseline(engine)
-        found = await self._logprobs(engine, text) if usual is not None else None
+        found = await self.logprobs(engine, text) if usual is not None else None
         if usual is None or found is None:
             return await self._generated(engine, text)
         readout = fitted(engine.digest, prompts.SCORE_HASH) if _scores_words(engine) else None
@@ -72,7 +72,7 @@ class Naming:
             return dict(known.baseline)
         async with self._observing:
             if engine.digest not in self._baselines:
-                observed = [await self._logprobs(engine, text) for text in CONTENT_FREE]
+                observed = [await self.logprobs(engine, text) for text in CONTENT_FREE]
                 seen = [one for one in observed if one is not None]
                 if not seen:
                     LOG.info("%s tells no probabilities: feelings are generated.", engine.model)
@@ -80,7 +80,8 @@ class Naming:
                 self._baselines[engine.digest] = baseline(seen)
             return self._baselines[engine.digest]
 
-    async def _logprobs(self, engine: Engine, text: str) -> Logprobs | None:
+    async def logprobs(self, engine: Engine, text: str) -> Logprobs | None:
+        """How likely each word of the wheel follows; None if the engine does not tell."""
         messages = prompts.score_messages(text)
         if _scores_words(engine):
             # With the blank before it, as the word would follow in a sentence.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from refrain_cache import Fingerprint, Outcome, fingerprint
-from refrain_sidecar.enrichment import log_lines, prompts, schemas
+from refrain_sidecar.enrichment import log_lines, schemas, writing_prompt
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import InputRefused
 from refrain_sidecar.enrichment.keeping import Keeper, kept
@@ -19,6 +20,9 @@ from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.settings import Settings
 
 KIND = "stage2_enrichment"
+# Keeps a small model from going round in circles and from copying its examples, which lie within
+# this many tokens. Such options do not make an engine load the model anew.
+SAMPLING = MappingProxyType({"repeat_penalty": 1.15, "repeat_last_n": 256})
 
 
 class AsyncPostEnricher:
@@ -84,9 +88,10 @@ class AsyncPostEnricher:
         }
         identity = self._asking.identity(
             engine,
-            prompt=f"{prompts.STAGE2_ID} {prompts.STAGE2_HASH}",
+            prompt=f"{writing_prompt.STAGE2_ID} {writing_prompt.STAGE2_HASH}",
             schema=schemas.WRITING,
             cap=self._cap,
+            sampling=SAMPLING,
         )
         params = {} if phase is None else {"phase": phase}
         # Feelings alone name nobody, and said openly they explain a miss.
@@ -95,9 +100,14 @@ class AsyncPostEnricher:
     async def _compute(
         self, place: Place, invoked: tuple[str, ...], phase: Phase | None, engine: Engine
     ) -> PostEnrichment:
-        messages = prompts.writing_messages(place, invoked, phase)
+        messages = writing_prompt.writing_messages(place, invoked, phase)
         answer = await self._asking.json(
-            engine, messages, schemas.WRITING, cap=self._cap, check=check_writing
+            engine,
+            messages,
+            schemas.WRITING,
+            cap=self._cap,
+            check=check_writing,
+            sampling=SAMPLING,
         )
         return tidied(answer)
 

@@ -1,0 +1,69 @@
+"""How Stage 2 is asked: a fixed instruction, two examples of the same primary, the feelings.
+
+A model this small copies the colour of what stands before it, so an example about joy would make a
+cheerful poem of grief. The examples (`examples.json`) are written for this project.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from refrain_sidecar.enrichment.phase import Phase
+from refrain_sidecar.enrichment.prompts import hash_of
+from refrain_sidecar.enrichment.wheel import Place
+from refrain_sidecar.inference.messages import Message
+
+STAGE2_ID = "stage2/1"
+
+_SYSTEM = (
+    "You write to someone about a feeling. Answer in JSON: a poem of three short lines, three "
+    "small tips, a kind closing sentence and the tone. Use new images every time."
+)
+_ASKED = "Feeling: {feeling}.{also}{time}"
+_ALSO = " Also: {words}."
+_TIME = " Time: {phase}."
+_ANSWER = ("poem", "tips", "closing", "tone")
+
+
+def writing_messages(
+    place: Place, invoked: Sequence[str], phase: Phase | None
+) -> tuple[Message, ...]:
+    """Whose answer is Stage 2's JSON. Feelings only: the text is not known here."""
+    feeling = f"{place.tertiary} ({place.secondary})"
+    also = ", ".join(word for word in invoked if word not in (place.tertiary, place.secondary))
+    return (*_before(place.primary), Message("user", _asked(feeling, also, phase or "")))
+
+
+@functools.cache
+def _before(primary: str) -> tuple[Message, ...]:
+    messages = [Message("system", _SYSTEM)]
+    for example in _examples()[primary]:
+        asked = _asked(example["feeling"], example["also"], example["phase"])
+        answer = {name: example[name] for name in _ANSWER}
+        messages += [
+            Message("user", asked),
+            Message("assistant", json.dumps(answer, ensure_ascii=False, separators=(",", ":"))),
+        ]
+    return tuple(messages)
+
+
+def _asked(feeling: str, also: str, phase: str) -> str:
+    return _ASKED.format(
+        feeling=feeling,
+        also=_ALSO.format(words=also) if also else "",
+        time=_TIME.format(phase=phase) if phase else "",
+    )
+
+
+@functools.cache
+def _examples() -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    source = files("refrain_sidecar.enrichment").joinpath("examples.json").read_text("utf-8")
+    examples: Mapping[str, Sequence[Mapping[str, Any]]] = json.loads(source)
+    return examples
+
+
+STAGE2_HASH = hash_of(_SYSTEM, _ASKED, _ALSO, _TIME, _examples())
