@@ -12,9 +12,12 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
 from refrain_sidecar.enrichment import prompts
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.evidence import CONTENT_FREE, baseline, evidence
@@ -24,9 +27,6 @@ from refrain_sidecar.enrichment.readout import DIGEST_DIGITS
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.choose import EngineChooser
 from refrain_sidecar.settings import InferenceSettings, Settings
-from scipy.optimize import minimize_scalar
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "sidecar" / "refrain_sidecar" / "enrichment" / "readouts"
@@ -98,9 +98,7 @@ def main() -> None:
     name = f"{digest.removeprefix('sha256:')[:DIGEST_DIGITS]}.json"
     lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in data.items())
     (PACKAGE / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    np.save("/tmp/enrichment/seen.npy", seen)
-    figures = {"cross_validated_accuracy": accuracy, "temperature": temperature}
-    print(json.dumps({"readout": name, "rows": len(rows), **figures, "mean": fmean(usual.values())}))
+    print(json.dumps({"readout": name, "rows": len(rows), "cross_validated_accuracy": accuracy}))
 
 
 if __name__ == "__main__":

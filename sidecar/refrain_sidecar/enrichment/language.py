@@ -26,7 +26,7 @@ _SMALL_WORDS = {
 }
 _COUNTED = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-# Fewer hits than this may be chance: names, titles, a borrowed word.
+# Fewer different words than this may be chance: names, titles, a borrowed word.
 _ENOUGH = 2
 
 
@@ -38,8 +38,8 @@ def language_warning(text: str) -> str | None:
     foreign = sum("LATIN" not in unicodedata.name(char, "") for char in letters)
     if foreign * 2 > len(letters):
         return _said("The text is not in Latin script.")
-    words = [word.lower().replace("’", "'") for word in _WORD.findall(text)]
-    hits = {name: sum(word in small for word in words) for name, small in _COUNTED.items()}
+    words = {word.lower().replace("’", "'") for word in _WORD.findall(text)}
+    hits = {name: len(words & small) for name, small in _COUNTED.items()}
     likeliest = max(hits, key=lambda name: hits[name])
     if hits[likeliest] >= _ENOUGH and hits[likeliest] > hits["English"]:
         return _said(f"The text looks {likeliest}.")

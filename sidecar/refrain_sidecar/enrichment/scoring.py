@@ -17,7 +17,7 @@ LOW_CONFIDENCE = 0.5
 _OWN_NAME = 0.5
 # Beside the first choice, so many of the secondary's siblings may be named as invoked or expressed.
 PLAUSIBLE_WORDS = 12
-_DIGITS = 4
+_STEPS = 10_000
 
 
 @frozen
@@ -110,8 +110,8 @@ def _softmax(scores: Mapping[str, float], temperature: float) -> dict[str, float
 
 
 def _rounded(scores: Mapping[str, float]) -> dict[str, float]:
-    """Four digits that still sum to 1: what rounding loses goes to the likeliest."""
-    rounded = {name: round(score, _DIGITS) for name, score in scores.items()}
-    top = max(rounded, key=lambda name: rounded[name])
-    rounded[top] = round(rounded[top] + 1 - sum(rounded.values()), _DIGITS)
-    return rounded
+    """Four digits that still sum to 1: what cutting loses goes to the likeliest, which stays so."""
+    top = max(scores, key=lambda name: scores[name])
+    cut = {name: math.floor(score * _STEPS) for name, score in scores.items()}
+    cut[top] += _STEPS - sum(cut.values())
+    return {name: steps / _STEPS for name, steps in cut.items()}
