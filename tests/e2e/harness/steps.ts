@@ -19,16 +19,25 @@ export interface Journey {
 
 export type Step = (title: string, body: (note: (text: string) => void) => Promise<void>) => void;
 
-/** Steps of one journey run in order; each begins where the one before it ended. */
+/**
+ * Steps of one journey run in order; each begins where the one before it ended. After one that
+ * failed the rest are skipped: they would only fail for its reason, each after a long wait.
+ */
 export function stepsOf(journey: Journey): Step {
   let number = 0;
+  let failed: string | undefined;
   return (title, body) => {
     number += 1;
     const name = `${journey.name}-${String(number).padStart(2, '0')}-${slug(title)}`;
     it(title, { timeout: limit.step }, async (test) => {
+      if (failed !== undefined) {
+        test.skip(`“${failed}” failed before it`);
+        return;
+      }
       try {
         await body((text) => test.diagnostic(text));
       } catch (error) {
+        failed = title;
         await keepEvidence(journey, name);
         throw error;
       }

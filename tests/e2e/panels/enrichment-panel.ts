@@ -15,19 +15,27 @@ export interface ShownAnswer {
 
 /** What Refrain: Enrich Selection shows beside the text. */
 export class EnrichmentPanel {
+  readonly #window: Window;
   readonly #view: Webview;
 
   constructor(window: Window) {
+    this.#window = window;
     this.#view = window.webview(ENRICHMENT_IDS.panel);
   }
 
-  /** The answer once its first stage's outcome matches, such as /^MISS/. */
+  /**
+   * The answer once its first stage's outcome matches, such as /^MISS/. Throws with the message
+   * when an error is shown in its place.
+   */
   async answer(stage1: RegExp): Promise<ShownAnswer> {
-    await this.#view.waitFor(limit.model);
     await until(
-      `stage 1 to say ${stage1}`,
-      async () => stage1.test(await this.#view.text(ENRICHMENT_IDS.stage(1))),
-      { within: limit.model, seen: () => this.#view.text(ENRICHMENT_IDS.stage(1)) },
+      `an answer whose stage 1 says ${stage1}`,
+      async () => {
+        const [error] = await this.#window.notifications.errors();
+        if (error !== undefined) throw new Error(`An error instead of an answer: ${error}`);
+        return (await this.#view.isOpen()) && stage1.test(await this.#view.text(ENRICHMENT_IDS.stage(1)));
+      },
+      { within: limit.model },
     );
     const text = (id: string): Promise<string> => this.#view.text(id);
     return {

@@ -4,7 +4,7 @@ import { until } from '../harness/until.ts';
 import type { Webview } from '../workbench/webview.ts';
 import type { Window } from '../workbench/window.ts';
 
-const NUMBERS = ['lookups', 'hits', 'misses', 'entries', 'bytes', 'coalesced', 'bypassed', 'refused'] as const;
+const NUMBERS = ['hits', 'misses', 'entries', 'bytes', 'coalesced', 'bypassed', 'refused'] as const;
 
 export type Numbers = Readonly<Record<(typeof NUMBERS)[number], number>>;
 

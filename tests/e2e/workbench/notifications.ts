@@ -26,8 +26,13 @@ export class Notifications {
     return this.#toast(message).locator(selectors.notificationButton).allInnerTexts();
   }
 
-  async all(): Promise<string[]> {
-    return this.#page.locator(selectors.notificationMessage).allInnerTexts();
+  /** The errors that are shown. */
+  async errors(): Promise<string[]> {
+    return this.#page
+      .locator(selectors.notificationToast)
+      .filter({ has: this.#page.locator(selectors.notificationErrorIcon) })
+      .locator(selectors.notificationMessage)
+      .allInnerTexts();
   }
 
   /** Closes what is shown, so that the next step reads its own message. */

@@ -17,6 +17,7 @@ export const selectors = {
 
   notificationToast: '.notification-toast',
   notificationMessage: '.notification-list-item-message',
+  notificationErrorIcon: '.notification-list-item-icon.codicon-error',
   notificationButton: '.notification-list-item-buttons-container .monaco-button',
   notificationClose: '.codicon-notifications-clear',
 

@@ -45,6 +45,18 @@ export class StatusBarItem {
     return classes.includes('error-kind') ? 'error' : 'plain';
   }
 
+  /** The tooltip's text once it matches. */
+  async tooltipShows(text: RegExp): Promise<string> {
+    return until(
+      `the tooltip to show ${text}`,
+      async () => {
+        const shown = await this.tooltip();
+        return text.test(shown) && shown;
+      },
+      { within: limit.sidecar, seen: () => this.tooltip() },
+    );
+  }
+
   /** The tooltip's text, as drawn. The mouse leaves again. */
   async tooltip(): Promise<string> {
     await this.#item.hover();

@@ -27,6 +27,8 @@ export class TextEditor {
 
   async selectLine(line: number): Promise<void> {
     await this.#quickPick.goToLine(line);
+    // The first goes to the end of a wrapped line's first row, the second to its real end.
+    await this.#page.keyboard.press('Shift+End');
     await this.#page.keyboard.press('Shift+End');
   }
 
