@@ -34,7 +34,7 @@ check: .venv/.installed extension/node_modules/.installed ## Lint, types and the
 	$(BIN)/lint-imports
 	npm --prefix extension run --silent check
 
-test-python: models ## Python: units, language server, integration, faults
+test-python: models .tools/clients/.installed ## Python: units, language server, integration, faults
 	$(BIN)/python -m pytest tests
 
 test-extension: extension/node_modules/.installed ## TypeScript units
@@ -66,6 +66,16 @@ clean: ## Remove everything that was installed or built here
 	  --only-binary :all: -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
 	  --no-build-isolation -e .
+	@touch $@
+
+# Other people's Ollama clients, for the tests that try the embedded engine with them.
+.tools/clients/.installed: tests/integration/embedded/requirements-clients.txt \
+    tests/integration/embedded/package.json
+	@echo "Installing the clients the embedded engine is tried with"
+	@$(PYTHON) -m venv --clear .tools/clients
+	@.tools/clients/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@cp tests/integration/embedded/package.json .tools/clients/
+	@npm --prefix .tools/clients install --no-audit --no-fund --loglevel=error
 	@touch $@
 
 extension/node_modules/.installed: extension/package-lock.json

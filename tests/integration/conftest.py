@@ -17,6 +17,6 @@ def _model_installed() -> None:
 @pytest.fixture
 def embedded_settings(tmp_path: Path) -> Settings:
     return Settings(
-        inference=InferenceSettings(engine="embedded"),
+        inference=InferenceSettings(engine="embedded", num_threads=1),
         caching=CacheSettings(cache_dir=tmp_path / "cache"),
     )

@@ -15,7 +15,7 @@ REFLECTION = "I'm feeling grateful for my friends and this beautiful day."
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "config" / "perf_config.json"
     path.parent.mkdir()
-    path.write_text('{"inference": {"engine": "embedded"}, "caching": {"cache_dir": "./cache"}}')
+    path.write_text('{"inference": {"engine": "embedded", "num_threads": 1}, "caching": {"cache_dir": "./cache"}}')
     return path
 
 

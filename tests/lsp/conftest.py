@@ -20,6 +20,7 @@ def make_workspace(tmp_path: Path) -> MakeWorkspace:
     def make(**sections: dict[str, Any]) -> Path:
         path = tmp_path / "config" / "perf_config.json"
         path.parent.mkdir(exist_ok=True)
+        sections = {"caching": {"cache_dir": "./cache"}, **sections}
         path.write_text(json.dumps(sections), encoding="utf-8")
         return tmp_path
 
