@@ -11,7 +11,10 @@ export async function run(log: LogOutputChannel, work: () => unknown): Promise<v
       return;
     }
     const problem = problemOf(error);
-    log.error(problem.message);
+    if (!(error instanceof ResponseError)) {
+      // What the sidecar refuses, it logs itself.
+      log.error(problem.message);
+    }
     await showProblem(problem);
   }
 }
