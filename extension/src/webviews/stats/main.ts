@@ -154,13 +154,17 @@ function tileRow(stats: StatsResult): HTMLElement[] {
   const meter = h("span", { class: "meter", "aria-hidden": true }, h("i"));
   (meter.firstElementChild as HTMLElement).style.width = `${Math.min(100, full * 100)}%`;
   return [
-    tile("Hit rate", figure(ids.hitRate, stats.hitRate, percent(stats.hitRate)), `of ${count(stats.lookups)} lookups`, "lead"),
+    tile("Hit rate", figure(ids.hitRate, stats.hitRate, percent(stats.hitRate)), lookups(stats.lookups), "lead"),
     tile("Hits", figure(ids.hits, hits, count(hits)), typical(stats.hitMs)),
     tile("Misses", figure(ids.misses, stats.misses, count(stats.misses)), typical(stats.missMs)),
     tile("Time saved", figure(ids.saved, stats.savedMs, duration(stats.savedMs)), `since ${since(stats.since)}`),
     tile("Entries", figure(ids.entries, stats.entries, count(stats.entries)), "kept now"),
     tile("Size", figure(ids.bytes, stats.bytes, size(stats.bytes)), h("span", {}, meter, `of ${size(stats.maxBytes)}`)),
   ];
+}
+
+function lookups(value: number): HTMLElement {
+  return h("span", {}, "of ", figure(ids.lookups, value, count(value), ""), value === 1 ? " lookup" : " lookups");
 }
 
 function typical(at: Percentiles | null): string {
