@@ -199,7 +199,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     await window.editor.replaceLine(at + 1, good.replace(/[\d.]+/, '9'));
     await window.quickPick.run('Problems: Focus on Problems View');
     // One from the sidecar, which reads the saved file, one from the schema that the VSIX contributes.
-    const problem = await window.problem(/temperature[\s\S]*refrain/i);
+    const problem = await window.problem(/refrain\s+inference\.temperature/);
     assert.match(problem, new RegExp(`Ln ${at + 1},`));
     assert.match(problem, /last good configuration stays in force/);
     assert.match(await window.problem(/maximum/i), new RegExp(`Ln ${at + 1},`));
@@ -244,7 +244,10 @@ describe('a reflection, from its selection to its cached answer', () => {
     const before = await theSidecar(server);
     process.kill(before.pid, 'SIGKILL');
     await theSidecar(server, before);
-    await (await showStats()).shows({ hits: 0, misses: 0 });
+    const { entries } = await storedStats(installation, workspace);
+    const panel = await showStats();
+    await panel.chooseWindow('session');
+    await panel.shows({ hits: 0, misses: 0, entries });
   });
 
   step('Purge Cache says how many go, and empties', async () => {
