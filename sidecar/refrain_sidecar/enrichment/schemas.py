@@ -13,9 +13,11 @@ from refrain_sidecar.enrichment.wheel import WHEEL
 Schema = Mapping[str, Any]
 # An answer must fit the caps of 120 and 160 tokens however it comes out: a token is at least one
 # character, and about four in English.
-MAX_FEELINGS = 2
+MAX_INVOKED = 2
+# The feeling named counts as expressed anyway; this is one beside it.
+MAX_EXPRESSED = 1
 MAX_EVENTS = 1
-EVENT_CHARS = 40
+EVENT_CHARS = 44
 LINE_CHARS = 44
 TIP_CHARS = 52
 CLOSING_CHARS = 60
@@ -24,19 +26,13 @@ TONES = ("warm", "bright", "gentle", "calm", "steady", "tender", "hopeful", "soo
 
 def details(feelings: Sequence[str]) -> Schema:
     """Stage 1's generated part, with the words of the wheel it may choose from."""
-    named = {
-        "type": "array",
-        "items": {"enum": list(feelings)},
-        "minItems": 1,
-        "maxItems": MAX_FEELINGS,
-    }
-    events = {
-        "type": "array",
-        "items": {"type": "string", "minLength": 3, "maxLength": EVENT_CHARS},
-        "minItems": 1,
-        "maxItems": MAX_EVENTS,
-    }
-    return _object(events=events, expressed=named, invoked=named)
+    word = {"enum": list(feelings)}
+    phrase = {"type": "string", "minLength": 3, "maxLength": EVENT_CHARS}
+    return _object(
+        events=_some(phrase, MAX_EVENTS),
+        expressed=_some(word, MAX_EXPRESSED),
+        invoked=_some(word, MAX_INVOKED),
+    )
 
 
 def feeling(words: Sequence[str]) -> Schema:
@@ -51,6 +47,10 @@ def _object(**properties: Any) -> Schema:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def _some(item: Schema, most: int) -> Schema:
+    return {"type": "array", "items": item, "minItems": 1, "maxItems": most}
 
 
 def _three(chars: int) -> Schema:

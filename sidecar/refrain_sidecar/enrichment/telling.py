@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from attrs import frozen
 
 from refrain_sidecar.enrichment import prompts, schemas
@@ -9,6 +11,14 @@ from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.scoring import Scored
 from refrain_sidecar.inference.choose import Engine
+
+# Articles, prepositions, pronouns: a phrase cut after one of them reads as broken off.
+_NEVER_LAST = re.compile(
+    r"(?:an?|the|and|or|but|so|because|that|which|who|if|when|while|as|than|of|to|in|on|at|for|from"
+    r"|with|by|about|into|my|your|his|her|its|our|their|i|we|he|she|it|they|you|is|are|was|were|be"
+    r"|i'm|it's|not|very|this)",
+    re.IGNORECASE,
+)
 
 
 @frozen
@@ -44,8 +54,18 @@ async def tell(
 
 
 def _phrases(events: list[str]) -> list[str]:
-    tidy = (" ".join(event.split()).strip(" .,;:\"'") for event in events)
-    return [phrase for phrase in tidy if any(char.isalpha() for char in phrase)]
+    tidy = (phrase(event) for event in events)
+    return [event for event in tidy if any(char.isalpha() for char in event)]
+
+
+def phrase(event: str) -> str:
+    """`event` on one line, ending where a phrase may end, though the schema's length cut it."""
+    words = " ".join(event.split()).split(" ")
+    if len(event) >= schemas.EVENT_CHARS and len(words) > 1:
+        words.pop()  # very likely a part of a word
+        while len(words) > 1 and _NEVER_LAST.fullmatch(words[-1]):
+            words.pop()
+    return " ".join(words).strip(" .,;:\"'")
 
 
 def _each_once(items: list[str]) -> tuple[str, ...]:
