@@ -47,10 +47,13 @@ export class CodeServer {
     this.#process = process;
   }
 
-  static async start(place: Place, settings: Record<string, unknown> = {}): Promise<CodeServer> {
-    const user = join(place.folder, 'user-data', 'User');
-    await mkdir(user, { recursive: true });
-    await writeFile(join(user, 'settings.json'), JSON.stringify({ ...SETTINGS, ...settings }, null, 2));
+  /** `machine` are the settings that hold for the server's machine, such as an interpreter's path. */
+  static async start(place: Place, machine: Record<string, unknown> = {}): Promise<CodeServer> {
+    for (const [level, settings] of [['User', SETTINGS], ['Machine', machine]] as const) {
+      const folder = join(place.folder, 'user-data', level);
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'settings.json'), JSON.stringify(settings, null, 2));
+    }
 
     const log = join(place.folder, 'code-server.log');
     const child = spawn(

@@ -48,8 +48,8 @@ describe('without an engine', () => {
   step('Enrich Selection says that Ollama does not answer and what to do', async (note) => {
     await window.editor.open('reflections.md');
     await window.editor.selectLine(3);
-    const asked = Date.now();
     await window.quickPick.run('Refrain: Enrich Selection');
+    const asked = Date.now();
     const message = await window.notifications.message(/ollama/i);
     note(`answered ${Date.now() - asked} ms after the command: ${message}`);
     assert.match(message, /127\.0\.0\.1/);
