@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from refrain_cache import CacheSettings
 from refrain_sidecar.inference.models import installed
 from refrain_sidecar.settings import InferenceSettings, Settings

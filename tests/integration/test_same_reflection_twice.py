@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 import pytest
+
 from refrain_sidecar.protocol import EnrichParams, StatsParams
 from refrain_sidecar.service import Service
 
@@ -15,7 +16,10 @@ REFLECTION = "I'm feeling grateful for my friends and this beautiful day."
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "config" / "perf_config.json"
     path.parent.mkdir()
-    path.write_text('{"inference": {"engine": "embedded", "num_threads": 1}, "caching": {"cache_dir": "./cache"}}')
+    path.write_text(
+        '{"inference": {"engine": "embedded", "num_threads": 1},'
+        ' "caching": {"cache_dir": "./cache"}}'
+    )
     return path
 
 

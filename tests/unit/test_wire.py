@@ -1,6 +1,7 @@
 """Messages cross the wire in camelCase, whole, and wrong ones are refused by name."""
 
 import pytest
+
 from refrain_sidecar.protocol import EnrichParams, Percentiles, PurgeParams, PurgeResult
 from refrain_sidecar.wire import camel, from_wire, to_wire
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from refrain_sidecar.worker import BadLine, Output, Reflection, read_line
 
 

@@ -85,6 +85,27 @@ class Asking:
         )
         return answer.logprobs[0] if answer.logprobs else None
 
+    async def line(
+        self,
+        engine: Engine,
+        messages: Sequence[Message],
+        *,
+        cap: int,
+        attempt: int,
+        warmer: float,
+        sampling: Mapping[str, Any],
+    ) -> str:
+        """How the model goes on after `messages`, up to the end of the line or `cap` tokens.
+
+        `attempt` counts from 0; each has another seed and a temperature higher by `warmer`.
+        """
+        own = {
+            "seed": self._inference.seed + attempt,
+            "temperature": self._inference.temperature + warmer * attempt,
+        }
+        added = {**sampling, **own, "num_predict": cap, "stop": ["\n"]}
+        return (await self._chat(engine, messages, added)).text
+
     async def json(
         self,
         engine: Engine,

@@ -12,6 +12,7 @@ from refrain_sidecar.enrichment import log_lines, schemas, writing_prompt
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import InputRefused
 from refrain_sidecar.enrichment.keeping import Keeper, kept
+from refrain_sidecar.enrichment.line_writing import write_lines
 from refrain_sidecar.enrichment.phase import Moment, Phase, phase_of
 from refrain_sidecar.enrichment.results import Enrichment, PostEnriched, PostEnrichment
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
@@ -100,6 +101,8 @@ class AsyncPostEnricher:
     async def _compute(
         self, place: Place, invoked: tuple[str, ...], phase: Phase | None, engine: Engine
     ) -> PostEnrichment:
+        if engine.name == "embedded":
+            return await write_lines(self._asking, engine, place, invoked, phase, cap=self._cap)
         messages = writing_prompt.writing_messages(place, invoked, phase)
         answer = await self._asking.json(
             engine,

@@ -18,9 +18,9 @@ MAX_INVOKED = 2
 MAX_EXPRESSED = 1
 MAX_EVENTS = 1
 EVENT_CHARS = 44
-LINE_CHARS = 44
-TIP_CHARS = 52
-CLOSING_CHARS = 60
+LINE_CHARS = 56
+TIP_CHARS = 60
+CLOSING_CHARS = 72
 TONES = ("warm", "bright", "gentle", "calm", "steady", "tender", "hopeful", "soothing")
 
 

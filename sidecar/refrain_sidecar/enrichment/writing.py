@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from refrain_sidecar.enrichment import schemas
@@ -13,15 +14,22 @@ _fits = schemas.checker(schemas.WRITING)
 _FORM = re.compile(
     r"\b(poem|tips?|closing|tone|json|schema|line \d)\b|[{}\[\]<>|\\_]", re.IGNORECASE
 )
+# What nobody should read who came with a feeling; small models slip into it.
+_UNKIND = re.compile(
+    r"\b(monster|punish\w*|destroy\w*|kill\w*|die|dead|death|evil|worthless|hopeless|doom\w*|blame"
+    r"|suffer\w*|take your life|end your life|(forever|yourself) lost|lost (forever|yourself))\b",
+    re.IGNORECASE,
+)
+_LEAST = 8
 _FILLER = " \t\n\"'`*-–—•"
 
 
 def tidied(answer: Any) -> PostEnrichment:
     """An answer that passed `check_writing`, with blanks and list marks taken off."""
     return PostEnrichment(
-        poem=[_tidy(line) for line in answer["poem"]],
-        tips=[_tidy(tip) for tip in answer["tips"]],
-        closing=_tidy(answer["closing"]),
+        poem=[tidy(line) for line in answer["poem"]],
+        tips=[tidy(tip) for tip in answer["tips"]],
+        closing=tidy(answer["closing"]),
         tone=answer["tone"],
     )
 
@@ -35,10 +43,35 @@ def check_writing(answer: Any) -> None:
             raise ValueError(f"{text!r} says nothing")
         if found := _FORM.search(text):
             raise ValueError(f"{text!r} repeats the form ({found.group()!r})")
-    tidy = [_tidy(text).lower() for text in written]
-    if len(set(tidy)) < len(tidy):
+    distinct = {tidy(text).lower() for text in written}
+    if len(distinct) < len(written):
         raise ValueError("a line is there twice")
 
 
-def _tidy(text: str) -> str:
+def check_line(text: str, taken: Collection[str]) -> None:
+    """Raises ValueError for a line that says nothing, is unkind, a repeat, or of the form."""
+    if len(text) < _LEAST or sum(char.isalpha() for char in text) < _LEAST // 2:
+        raise ValueError(f"{text!r} says nothing")
+    if found := _FORM.search(text):
+        raise ValueError(f"{text!r} repeats the form ({found.group()!r})")
+    if found := _UNKIND.search(text):
+        raise ValueError(f"{text!r} is unkind ({found.group()!r})")
+    if text.lower() in {one.lower() for one in taken}:
+        raise ValueError(f"{text!r} is there already")
+
+
+def cut(text: str, chars: int) -> str:
+    """The first line of `text`; one longer than `chars` ends at a clause, or at a word."""
+    line = text.strip().partition("\n")[0].strip()
+    if len(line) <= chars:
+        return line
+    head = line[: chars + 1]
+    for marks in (".;!?", ","):
+        at = max(head.rfind(mark) for mark in marks)
+        if at >= chars // 3:
+            return head[:at]
+    return head[: head.rfind(" ")] if " " in head else head[:chars]
+
+
+def tidy(text: str) -> str:
     return " ".join(text.split()).strip(_FILLER)

@@ -17,11 +17,15 @@ from refrain_sidecar.enrichment.prompts import hash_of
 from refrain_sidecar.enrichment.wheel import Place
 from refrain_sidecar.inference.messages import Message
 
-STAGE2_ID = "stage2/1"
+STAGE2_ID = "stage2/2"
 
 _SYSTEM = (
     "You write to someone about a feeling. Answer in JSON: a poem of three short lines, three "
     "small tips, a kind closing sentence and the tone. Use new images every time."
+)
+_LINES_SYSTEM = (
+    "You write to someone about a feeling: a poem of three short lines, three small tips and one "
+    "kind closing sentence. Use new images every time."
 )
 _ASKED = "Feeling: {feeling}.{also}{time}"
 _ALSO = " Also: {words}."
@@ -36,6 +40,46 @@ def writing_messages(
     feeling = f"{place.tertiary} ({place.secondary})"
     also = ", ".join(word for word in invoked if word not in (place.tertiary, place.secondary))
     return (*_before(place.primary), Message("user", _asked(feeling, also, phase or "")))
+
+
+def line_messages(place: Place, invoked: Sequence[str], phase: Phase | None) -> tuple[Message, ...]:
+    """What stands before a page that the model fills line by line."""
+    messages = [Message("system", _LINES_SYSTEM)]
+    for example in _examples()[place.primary]:
+        asked = _asked(example["feeling"], example["also"], example["phase"])
+        messages += [
+            Message("user", asked),
+            Message("assistant", page((*_lines_of(example), example["tone"]))),
+        ]
+    feeling = f"{place.tertiary} ({place.secondary})"
+    also = ", ".join(word for word in invoked if word not in (place.tertiary, place.secondary))
+    return (*messages, Message("user", _asked(feeling, also, phase or "")))
+
+
+def example_lines(primary: str) -> frozenset[str]:
+    """The lines of the examples: what a small model must not copy."""
+    return frozenset(line for example in _examples()[primary] for line in _lines_of(example))
+
+
+# What stands before each line of a page. Numbers tell a small model where it is; without them it
+# goes on to the next heading too soon.
+LINE_MARKS = (
+    *("Poem\n1.", "2.", "3."),
+    *("Tips\n1.", "2.", "3."),
+    "Closing:",
+)
+TONE_MARK = "Tone:"
+
+
+def page(lines: Sequence[str]) -> str:
+    """A page with its first `lines` filled in, up to the mark of the next one."""
+    marks = (*LINE_MARKS, TONE_MARK)
+    filled = "".join(f"{mark} {line}\n" for mark, line in zip(marks, lines, strict=False))
+    return filled + marks[len(lines)] if len(lines) < len(marks) else filled.rstrip()
+
+
+def _lines_of(example: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*example["poem"], *example["tips"], example["closing"])
 
 
 @functools.cache
@@ -66,4 +110,4 @@ def _examples() -> Mapping[str, Sequence[Mapping[str, Any]]]:
     return examples
 
 
-STAGE2_HASH = hash_of(_SYSTEM, _ASKED, _ALSO, _TIME, _examples())
+STAGE2_HASH = hash_of(_SYSTEM, _LINES_SYSTEM, page(()), _ASKED, _ALSO, _TIME, _examples())

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from refrain_sidecar.enrichment.writing import check_writing, tidied
+from refrain_sidecar.enrichment.writing import check_line, check_writing, cut, tidied
 
 GOOD: dict[str, Any] = {
     "poem": ["- A lamp in the hall,", "a coat on its hook,", "the night comes home."],
@@ -36,3 +36,29 @@ def test_good_writing_passes_and_loses_list_marks_and_blanks() -> None:
 def test_faults_are_named(part: str, value: Any, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         check_writing({**GOOD, part: value})
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("Tone: sweet", "repeats the form"),
+        ("...", "says nothing"),
+        ("You deserve to be punished for it", "unkind"),
+        ("the rain tells stories", "there already"),
+    ],
+)
+def test_a_line_that_will_not_do_says_why(line: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        check_line(line, {"The rain tells stories"})
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("A short line\nand another", "A short line"),
+        ("One clause ends here; and another goes on for too long", "One clause ends here"),
+        ("no marks at all but far too many words to keep", "no marks at all but far too"),
+    ],
+)
+def test_a_long_line_ends_at_a_clause_or_a_word(text: str, line: str) -> None:
+    assert cut(text, 30) == line
