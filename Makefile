@@ -62,9 +62,9 @@ clean: ## Remove everything that was installed or built here
 	@$(PYTHON) -m venv --clear .venv || { \
 	  echo "The venv module is missing: installing Debian's python3-venv"; \
 	  apt-get install -y python3-venv && $(PYTHON) -m venv --clear .venv; }
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --require-hashes \
 	  --only-binary :all: -r requirements.lock
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --no-deps \
 	  --no-build-isolation -e .
 	@touch $@
 
@@ -73,7 +73,7 @@ clean: ## Remove everything that was installed or built here
     tests/integration/embedded/package.json
 	@echo "Installing the clients the embedded engine is tried with"
 	@$(PYTHON) -m venv --clear .tools/clients
-	@.tools/clients/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@.tools/clients/bin/python -m pip install --disable-pip-version-check -qq -r $<
 	@cp tests/integration/embedded/package.json .tools/clients/
 	@npm --prefix .tools/clients install --no-audit --no-fund --loglevel=error
 	@touch $@
