@@ -17,7 +17,13 @@ export interface Journey {
   window?: Window;
 }
 
-export type Step = (title: string, body: (note: (text: string) => void) => Promise<void>) => void;
+/** What a step may leave beside its result: a line in the report, a picture on the way. */
+export interface Witness {
+  note(text: string): void;
+  picture(): Promise<void>;
+}
+
+export type Step = (title: string, body: (witness: Witness) => Promise<void>) => void;
 
 /**
  * Steps of one journey run in order; each begins where the one before it ended. After one that
@@ -35,15 +41,22 @@ export function stepsOf(journey: Journey): Step {
         return;
       }
       try {
-        await body((text) => test.diagnostic(text));
+        await body({
+          note: (text) => test.diagnostic(text),
+          picture: () => screenshot(journey, `${name}-on-the-way`),
+        });
       } catch (error) {
         failed = title;
         await keepEvidence(journey, name);
         throw error;
       }
-      await journey.window?.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+      await screenshot(journey, name);
     });
   };
+}
+
+async function screenshot({ window }: Journey, name: string): Promise<void> {
+  await window?.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }
 
 /** The picture of the window now, in the folder that the documentation shows. */

@@ -84,7 +84,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.equal((await storedStats(installation, workspace)).entries, 0);
   });
 
-  step('Enrich Selection gives a real model’s answer: a MISS, on the wheel', async (note) => {
+  step('Enrich Selection gives a real model’s answer: a MISS, on the wheel', async ({ note }) => {
     await enrich(GRATEFUL);
     first = await new EnrichmentPanel(window).answer(/^MISS/);
     note(`${first.wheel.join(' › ')}; ${first.stages.join(', ')}; ${first.engine}`);
@@ -121,7 +121,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     await statusBar.shows(new RegExp(`^${Math.round((hits / 6) * 100)}%$`));
   });
 
-  step('the panel’s numbers are those of the command line on the same cache file', async (note) => {
+  step('the panel’s numbers are those of the command line on the same cache file', async ({ note }) => {
     const panel = await showStats();
     await panel.chooseWindow('all');
     const { hits, misses, entries, bytes } = await panel.numbers();
@@ -140,7 +140,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.equal(entries, misses);
   });
 
-  step('the tree lists the entries without their texts', async () => {
+  step('the tree lists the entries without their texts', async ({ picture }) => {
     await window.activity('Refrain');
     const rows = await until(
       'the two kinds and their entries',
@@ -153,6 +153,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     const text = rows.join('\n');
     for (const shown of ['Stage 1', 'Stage 2', first.wheel[0]]) assert.ok(text.includes(shown), text);
     assert.doesNotMatch(text, /beautiful day/);
+    await picture();
     await window.activity('Explorer');
   });
 
@@ -164,7 +165,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.match(await report.value('key'), /^[0-9a-f]{64}$/);
   });
 
-  step('Check CPU Threads shows what psutil says', async (note) => {
+  step('Check CPU Threads shows what psutil says', async ({ note }) => {
     await window.quickPick.run('Refrain: Check CPU Threads');
     const report = new ReportPanel(window);
     await report.lead(/CPU/);
@@ -178,7 +179,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.ok(advised >= 1 && advised <= true_.affinity, `${advised} threads advised`);
   });
 
-  step('Tasks: Run Task → Show Cache Stats prints in the terminal', async () => {
+  step('Tasks: Run Task → Show Cache Stats prints in the terminal', async ({ picture }) => {
     await window.quickPick.run('Tasks: Run Task');
     await window.quickPick.choose(/refrain$/);
     await window.quickPick.choose(/Show Cache Stats$/);
@@ -186,10 +187,11 @@ describe('a reflection, from its selection to its cached answer', () => {
     const screen = await window.terminal.shows(/hit rate/i);
     assert.match(screen, new RegExp(`${entries} entries`));
     assert.match(screen, /stage1_enrichment/);
+    await picture();
     await window.quickPick.run('View: Hide Panel');
   });
 
-  step('Open Configuration opens the file; a bad value is reported on its line', async () => {
+  step('Open Configuration opens the file; a bad value is reported on its line', async ({ picture }) => {
     await window.quickPick.run('Refrain: Open Configuration');
     await window.editor.tab('perf_config.json');
     const file = join(workspace, 'config', 'perf_config.json');
@@ -203,6 +205,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.match(problem, new RegExp(`Ln ${at + 1},`));
     assert.match(problem, /last good configuration stays in force/);
     assert.match(await window.problem(/maximum/i), new RegExp(`Ln ${at + 1},`));
+    await picture();
 
     await window.editor.open('perf_config.json');
     await window.editor.replaceLine(at + 1, good);
@@ -250,11 +253,12 @@ describe('a reflection, from its selection to its cached answer', () => {
     await panel.shows({ hits: 0, misses: 0, entries });
   });
 
-  step('Purge Cache says how many go, and empties', async () => {
+  step('Purge Cache says how many go, and empties', async ({ picture }) => {
     const { entries } = await storedStats(installation, workspace);
     await window.quickPick.run('Refrain: Purge Cache…');
     await window.quickPick.choose(/Everything$/);
     assert.match(await window.dialog.text(), new RegExp(`Purge ${entries} entries`));
+    await picture();
     await window.dialog.press(/^Purge$/);
     assert.match(await window.notifications.message(/Purged/), new RegExp(`Purged ${entries} entries`));
     await window.notifications.clear();
@@ -268,7 +272,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.match(await report.all(), /purged/i);
   });
 
-  step('killing the extension host leaves neither sidecar nor engine', async (note) => {
+  step('killing the extension host leaves neither sidecar nor engine', async ({ note }) => {
     const orphans: Process[] = [...sidecars(server), ...engines(server)];
     assert.equal(orphans.length, 2, 'a sidecar and its engine run');
     const [host] = server.extensionHosts();

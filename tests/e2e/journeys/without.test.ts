@@ -45,7 +45,7 @@ describe('without an engine', () => {
     await installation?.remove();
   });
 
-  step('Enrich Selection says that Ollama does not answer and what to do', async (note) => {
+  step('Enrich Selection says that Ollama does not answer and what to do', async ({ note }) => {
     await window.editor.open('reflections.md');
     await window.editor.selectLine(3);
     await window.quickPick.run('Refrain: Enrich Selection');
