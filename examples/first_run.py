@@ -66,28 +66,28 @@ async def enrich(service: Service, records: list[dict[str, str]], title: str) ->
 
 def rounds(records: list[dict[str, str]], first: Round, second: Round) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("reflection", no_wrap=True, overflow="ellipsis", max_width=34)
-    table.add_column("feeling", no_wrap=True)
-    for heading in ("first", "", "second", ""):
-        table.add_column(heading, no_wrap=True, justify="right" if not heading else "left")
-    table.add_column("same bytes", justify="center")
+    table.add_column("reflection", no_wrap=True, overflow="ellipsis", max_width=20)
+    table.add_column("feeling", no_wrap=True, overflow="ellipsis", max_width=27)
+    for heading in ("first", "second", "same"):
+        table.add_column(heading, no_wrap=True)
     for record, one, two in zip(records, first, second, strict=True):
         table.add_row(
             record["normalized_text"],
             "/".join(attrs.astuple(one.wheel)),
             outcomes(one),
-            show.duration(one.total_ms),
             outcomes(two),
-            show.duration(two.total_ms),
             "yes" if answer(one) == answer(two) else "NO",
         )
     return table
 
 
 def outcomes(result: EnrichResult) -> Text:
-    """The outcome of both stages: `MISS` when they agree, `MISS·HIT` when not."""
+    """The outcome of both stages (`MISS` when they agree, `MISS·HIT` when not) and the time."""
     names = list(dict.fromkeys(stage.outcome.upper() for stage in result.stages))
-    return Text("·".join(names), style="green" if names == ["HIT"] else "yellow")
+    style = "green" if names == ["HIT"] else "yellow"
+    return Text("·".join(names), style=style).append(
+        f" {show.duration(result.total_ms)}", style="not bold default"
+    )
 
 
 def poem(record: dict[str, str], result: EnrichResult) -> Text:

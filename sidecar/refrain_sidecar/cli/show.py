@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -120,47 +120,48 @@ def stage_table(result: p.EnrichResult) -> Table:
     return table
 
 
-_HEADINGS = (
-    *("kind", "entries", "size", "hits", "coalesced", "misses", "rate"),
-    *("hit p50", "p95", "p99", "miss p50", "saved"),
-)
-
-
 def statistics(stats: p.StatsResult) -> RenderableType:
+    """What is held and what it saved, then how fast it was: two tables of 80 columns at most."""
+    parts: list[RenderableType] = [_state_line(stats)]
+    if stats.kinds:
+        parts += [_held(stats), _latencies(stats)]
+    return Group(*parts, *_notes(stats))
+
+
+def _held(stats: p.StatsResult) -> Table:
+    hits = stats.hits_memory + stats.hits_disk + stats.hits_shared
+    total = _held_row("all kinds", hits, stats)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=len(stats.kinds) > 1)
-    total = [
-        "all kinds",
-        f"{stats.entries:,}",
-        size(stats.bytes),
-        f"{stats.hits_memory + stats.hits_disk + stats.hits_shared:,}",
-        f"{stats.coalesced:,}",
-        f"{stats.misses:,}",
-        rate(stats.hit_rate),
-        *_percentiles(stats.hit_ms),
-        _p50(stats.miss_ms),
-        duration(stats.saved_ms),
-    ]
-    for heading, footer in zip(_HEADINGS, total, strict=True):
-        table.add_column(
-            heading,
-            footer,
-            justify="left" if heading == "kind" else "right",
-            no_wrap=True,
-        )
+    for heading, footer in zip(
+        ("kind", "entries", "size", "hits", "misses", "hit rate", "saved"), total, strict=True
+    ):
+        justify: Literal["left", "right"] = "left" if heading == "kind" else "right"
+        table.add_column(heading, footer, justify=justify, no_wrap=True)
     for kind in stats.kinds:
-        table.add_row(
-            kind.kind,
-            f"{kind.entries:,}",
-            size(kind.bytes),
-            f"{kind.hits:,}",
-            f"{kind.coalesced:,}",
-            f"{kind.misses:,}",
-            rate(kind.hit_rate),
-            *_percentiles(kind.hit_ms),
-            _p50(kind.miss_ms),
-            duration(kind.saved_ms),
-        )
-    return Group(_state_line(stats), *([table] if stats.kinds else []), *_notes(stats))
+        table.add_row(*_held_row(kind.kind, kind.hits, kind))
+    return table
+
+
+def _held_row(name: str, hits: int, row: p.StatsResult | p.KindStats) -> list[str]:
+    return [
+        name,
+        f"{row.entries:,}",
+        size(row.bytes),
+        f"{hits:,}",
+        f"{row.misses:,}",
+        rate(row.hit_rate),
+        duration(row.saved_ms),
+    ]
+
+
+def _latencies(stats: p.StatsResult) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("latency", no_wrap=True)
+    for heading in ("hit p50", "p95", "p99", "miss p50", "p95", "p99"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for kind in stats.kinds:
+        table.add_row(kind.kind, *_percentiles(kind.hit_ms), *_percentiles(kind.miss_ms))
+    return table
 
 
 def _state_line(stats: p.StatsResult) -> Text:
@@ -191,8 +192,13 @@ def _notes(stats: p.StatsResult) -> list[Text]:
     if stats.miss_causes:
         causes = ", ".join(f"{cause} {n:,}" for cause, n in sorted(stats.miss_causes.items()))
         notes.append(Text(f"Misses: {causes}", style="dim"))
-    if stats.bypassed or stats.refused:
-        notes.append(Text(f"Bypassed: {stats.bypassed:,} · refused: {stats.refused:,}"))
+    rest = (
+        ("coalesced", stats.coalesced),
+        ("bypassed", stats.bypassed),
+        ("refused", stats.refused),
+    )
+    if any(count for _, count in rest):
+        notes.append(Text(" · ".join(f"{name} {count:,}" for name, count in rest), style="dim"))
     return notes
 
 
@@ -200,10 +206,6 @@ def _percentiles(values: p.Percentiles | None) -> list[str]:
     if values is None:
         return ["–", "–", "–"]
     return [duration(values.p50), duration(values.p95), duration(values.p99)]
-
-
-def _p50(values: p.Percentiles | None) -> str:
-    return duration(None if values is None else values.p50)
 
 
 def entry_table(result: p.EntriesResult) -> RenderableType:
