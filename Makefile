@@ -79,7 +79,7 @@ clean: ## Remove everything that was installed or built here
 	@touch $@
 
 extension/node_modules/.installed: extension/package-lock.json
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || \
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || \
 	  { echo "Refrain needs Node 20 or newer; this is $$(node --version)."; exit 1; }
 	@echo "Installing the extension's packages"
 	@npm --prefix extension ci --no-audit --no-fund --loglevel=error
