@@ -20,7 +20,7 @@ const NATIVE_MODULES = ['@vscode/native-watchdog', '@vscode/spdlog', 'node-pty',
 export async function installCodeServer() {
   const file = join(codeServer.home, 'installed.stamp');
   const wanted = `code-server ${VERSION} node ${spawnSync(node.exe, ['--version'], { encoding: 'utf8' }).stdout.trim()}\n`;
-  if (await stamped(file, wanted)) return;
+  if (existsSync(codeServer.entry) && (await stamped(file, wanted))) return;
   if (whatIsWrong() !== null) await install();
   const wrong = whatIsWrong();
   if (wrong !== null) {

@@ -237,7 +237,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     const before = await theSidecar(server);
     await window.quickPick.run('Refrain: Restart Sidecar');
     await theSidecar(server, before);
-    assert.ok(!isAlive(before));
+    await until('the former sidecar to end', () => !isAlive(before), { within: limit.editor });
     await enrich(GRATEFUL);
     const again = await new EnrichmentPanel(window).answer(/^HIT \(disk\)/);
     assert.deepEqual({ ...again, stages: [] }, { ...first, stages: [] });
