@@ -21,8 +21,8 @@ test: check test-python test-extension test-editor ## Run every check and every 
 editor: vsix ## Open a real VS Code with the extension and a sample workspace
 	@node tests/e2e/setup.mjs && npm --prefix tests/e2e run --silent editor
 
-bench: models ## Run the benchmarks, beside the peers where there are any
-	@$(BIN)/python -m tests.bench
+bench: .tools/peers/.installed ## Time one hit beside raw sqlite3, aiosqlite and diskcache
+	@PYTHONPATH=.tools/peers $(BIN)/python -m tests.bench
 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
 	@npm --prefix extension run --silent vsix
@@ -66,6 +66,12 @@ clean: ## Remove everything that was installed or built here
 	  --only-binary :all: -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check -qq --no-deps \
 	  --no-build-isolation -e .
+	@touch $@
+
+# What the benchmark compares with; diskcache is never a dependency (it pickles).
+.tools/peers/.installed: .venv/.installed
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --no-deps --upgrade \
+	  --target .tools/peers diskcache==5.6.3
 	@touch $@
 
 # Other people's Ollama clients, for the tests that try the embedded engine with them.

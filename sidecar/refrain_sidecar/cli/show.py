@@ -121,11 +121,9 @@ def stage_table(result: p.EnrichResult) -> Table:
 
 
 def statistics(stats: p.StatsResult) -> RenderableType:
-    """What is held and what it saved, then how fast it was: two tables of 80 columns at most."""
-    parts: list[RenderableType] = [_state_line(stats)]
-    if stats.kinds:
-        parts += [_held(stats), _latencies(stats)]
-    return Group(*parts, *_notes(stats))
+    """Two tables of 80 columns at most; the summary last, next to the prompt in a low terminal."""
+    tables = [_latencies(stats), _held(stats)] if stats.kinds else []
+    return Group(*tables, *_notes(stats), _state_line(stats))
 
 
 def _held(stats: p.StatsResult) -> Table:
