@@ -1,7 +1,11 @@
-import type { Locator, Page } from 'playwright-core';
+import { errors, type Locator, type Page } from 'playwright-core';
 
 import { limit } from '../harness/limits.ts';
+import { until } from '../harness/until.ts';
 import { selectors } from './selectors.ts';
+
+// How long one click may wait for a message that may be fading.
+const CLICK_MS = 2_000;
 
 /** The messages in the corner. */
 export class Notifications {
@@ -38,11 +42,22 @@ export class Notifications {
   /** Closes what is shown, so that the next step reads its own message. */
   async clear(): Promise<void> {
     const toasts = this.#page.locator(selectors.notificationToast);
-    for (let left = await toasts.count(); left > 0; left = await toasts.count()) {
-      const first = toasts.first();
-      await first.hover();
-      await first.locator(selectors.notificationClose).click();
-    }
+    await until(
+      'all messages to be closed',
+      async () => {
+        if ((await toasts.count()) === 0) return true;
+        // A closed message fades: it may be counted and be gone before it is clicked.
+        const one = toasts.first();
+        await one
+          .hover({ timeout: CLICK_MS })
+          .then(() => one.locator(selectors.notificationClose).click({ timeout: CLICK_MS }))
+          .catch((error: unknown) => {
+            if (!(error instanceof errors.TimeoutError)) throw error;
+          });
+        return false;
+      },
+      { within: limit.sidecar, seen: () => toasts.allInnerTexts() },
+    );
   }
 
   #toast(text: RegExp): Locator {
