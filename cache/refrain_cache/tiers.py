@@ -25,6 +25,9 @@ log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
 
 _COUNTED_AS: dict[Tier, str] = {"memory": HIT + "memory", "disk": HIT + "disk"}
+# A damaged entry is a miss, so its caller can wait for the drop: only then does the file say why it
+# missed. A drop that takes longer (the file is locked) goes on behind.
+_DROP_PATIENCE_S = 0.25
 
 
 class Tiers:
@@ -103,7 +106,8 @@ class Tiers:
         except codec.DamagedError as error:
             log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
             if health.writable:
-                self.run_behind(_awaited(store.drop_damaged(fp.key)))
+                dropping = self.run_behind(_awaited(store.drop_damaged(fp.key)))
+                await asyncio.wait((dropping,), timeout=_DROP_PATIENCE_S)
             return None
         encoded = codec.Encoded(data, bool(packed), digest, codec.copied(value))
         found = remember(encoded, expires_at=expires_at, cost_ms=cost_ms, group=(fp.kind, model))
