@@ -18,10 +18,12 @@ _KEPT_LINES = 20
 
 log = logging.getLogger(__name__)
 
-# llama.cpp's threads meet hundreds of times a token. Spinning there, as OpenMP does unless told
-# otherwise, is a little faster on idle cores and ruinous beside other work: two threads on two busy
-# cores took 18-42 s for what one thread did in 3.5 s.
-PATIENT_THREADS = {"OMP_WAIT_POLICY": "passive"}
+# llama.cpp's threads meet hundreds of times a token. OpenMP spins there for as long as 300,000 turns
+# before a thread sleeps, which is ruinous beside other work (two threads on two busy cores took
+# 18-42 s for what one thread did in 3.5 s); not to spin at all doubles a token's time on idle cores
+# (14 to 24 ms). 10,000 turns, some tens of µs, kept the idle speed, and on busy cores were the
+# fastest of 0, 300, 1000, 3000, 10,000 and 30,000.
+PATIENT_THREADS = {"GOMP_SPINCOUNT": "10000"}
 
 
 class EmbeddedStartFailed(Exception):
