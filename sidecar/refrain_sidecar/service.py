@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from refrain_cache import Selection
-from refrain_sidecar import protocol
+from refrain_cache import Selection, Transferred, Verified
+from refrain_sidecar import moving, protocol
 from refrain_sidecar.assembly import Assembly
 from refrain_sidecar.background import Background
 from refrain_sidecar.config import LiveConfig
@@ -25,10 +25,12 @@ from refrain_sidecar.warming import warm
 
 
 class Service:
-    """The verbs: enrich, stats, purge, warm, cpu_threads, entries, explain, doctor.
+    """The verbs: enrich, stats, purge, warm, cpu_threads, entries, explain, doctor, and for the
+    command line export, import_ and verify.
 
     Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text);
-    both carry a message that says what to do. The cache raises nothing: it bypasses.
+    both carry a message that says what to do. The cache never fails them: it bypasses. Verbs that
+    have nothing to do without a cache raise CacheNotInUse.
     """
 
     def __init__(self, config_path: Path | None) -> None:
@@ -100,7 +102,10 @@ class Service:
         )
 
     async def purge(self, params: protocol.PurgeParams) -> protocol.PurgeResult:
-        """Purge what `params` selects. Raises InputRefused when it names no condition."""
+        """Purge what `params` selects.
+
+        Raises InputRefused when it names no condition or no key, CacheNotInUse.
+        """
         selection = restate(Selection, params)
         if selection == Selection():
             raise InputRefused(
@@ -108,7 +113,9 @@ class Service:
                 "age, least used, key prefix) or ask for everything."
             )
         async with self.parts as parts:
-            gone = await parts.cache.purge(selection, dry_run=params.dry_run)
+            moving.demand_use(parts.cache, writing=not params.dry_run)
+            with _bad_key_refused():
+                gone = await parts.cache.purge(selection, dry_run=params.dry_run)
         return protocol.PurgeResult(gone.entries, gone.bytes, params.dry_run)
 
     async def entries(self, params: protocol.EntriesParams) -> protocol.EntriesResult:
@@ -122,7 +129,8 @@ class Service:
         """Why a text, a key or (with neither) the last miss would hit or miss now."""
         async with self.parts as parts:
             if params.key is not None:
-                found = await parts.cache.explain_key(params.key)
+                with _bad_key_refused():
+                    found = await parts.cache.explain_key(params.key)
             elif params.text is not None:
                 await self._engine_of(parts)
                 timestamp = parse_timestamp(params.timestamp)
@@ -131,6 +139,21 @@ class Service:
             else:
                 found = await parts.cache.explain_last_miss()
         return restate(protocol.ExplainResult, found)
+
+    async def export(self, path: Path) -> Transferred:
+        """Write all entries to one portable file. Raises CacheNotInUse, InputRefused."""
+        async with self.parts as parts:
+            return await moving.export(parts.cache, path)
+
+    async def import_(self, path: Path) -> Transferred:
+        """Take in an export, entry by entry. Raises CacheNotInUse, InputRefused."""
+        async with self.parts as parts:
+            return await moving.take_in(parts.cache, path)
+
+    async def verify(self) -> Verified:
+        """Re-hash what is stored. Raises CacheNotInUse."""
+        async with self.parts as parts:
+            return await moving.verify(parts.cache)
 
     async def cpu_threads(self) -> protocol.CpuThreadsResult:
         return await asyncio.to_thread(cpu_threads, self.parts.settings.inference)
@@ -180,3 +203,11 @@ class Service:
     def _changed(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+@contextlib.contextmanager
+def _bad_key_refused() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise InputRefused(str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
@@ -33,6 +34,7 @@ def _converter() -> Converter:
             cls, converter, _cattrs_forbid_extra_keys=True, **overrides(cls)
         ),
     )
+    converter.register_unstructure_hook(Path, str)
     for primitive in (str, bool):
         converter.register_structure_hook(primitive, _strict(primitive))
     return converter

@@ -12,6 +12,7 @@ from refrain_sidecar.cli.cache import entries, explain, purge, stats
 from refrain_sidecar.cli.enrich import enrich, warm
 from refrain_sidecar.cli.machine import cpu, doctor
 from refrain_sidecar.cli.models import models
+from refrain_sidecar.cli.moving import export_entries, import_entries, verify
 from refrain_sidecar.cli.session import Session
 from refrain_sidecar.cli.worker import worker
 
@@ -34,7 +35,10 @@ def main(context: click.Context, config: Path | None, verbose: bool) -> None:
     refrain stats
     refrain worker reflections.jsonl -o enriched.jsonl
     """
-    logging.basicConfig(format="%(message)s", level=logging.INFO if verbose else logging.WARNING)
+    log = logging.StreamHandler()
+    # On the handler: the configuration sets the logger's own level, which would let all through.
+    log.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logging.basicConfig(format="%(message)s", handlers=[log])
     logging.getLogger("httpx").setLevel(logging.WARNING)
     context.obj = Session(config, verbose)
 
@@ -46,6 +50,9 @@ for command in (
     entries,
     explain,
     purge,
+    export_entries,
+    import_entries,
+    verify,
     cpu,
     doctor,
     models,

@@ -50,6 +50,7 @@ class Session:
         """Open a service, run `work(service)`, close it. Expected errors end with status 1."""
         from refrain_sidecar.enrichment import EnrichmentError, InputRefused
         from refrain_sidecar.inference.errors import InferenceError
+        from refrain_sidecar.moving import CacheNotInUse
         from refrain_sidecar.service import Service
 
         path = self.config_path()
@@ -60,7 +61,7 @@ class Session:
 
         try:
             return asyncio.run(session())
-        except (InferenceError, EnrichmentError, InputRefused) as error:
+        except (InferenceError, EnrichmentError, InputRefused, CacheNotInUse) as error:
             self.fail(str(error))
         except KeyboardInterrupt:
             self.fail("Stopped.", status=130)

@@ -16,6 +16,7 @@ from rich.text import Text
 from refrain_sidecar import protocol as p
 
 if TYPE_CHECKING:
+    from refrain_cache import Transferred, Verified
     from refrain_sidecar.cpu import Calibration
 
 _OUTCOME_STYLE = {
@@ -207,26 +208,25 @@ def _percentiles(values: p.Percentiles | None) -> list[str]:
 
 
 def entry_table(result: p.EntriesResult) -> RenderableType:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("key", "kind", "label", "model"):
-        table.add_column(heading, no_wrap=True)
+    """Two lines an entry, which fit into eighty columns with every name whole."""
+    if not result.entries:
+        return Text("No entries.")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("entry", overflow="fold")
     for heading in ("size", "uses", "cost", "saved", "age"):
         table.add_column(heading, justify="right", no_wrap=True)
     now = time.time()
     for entry in result.entries:
+        made = f"\n{entry.key[:8]}  {entry.kind}  {entry.model}"
         table.add_row(
-            entry.key[:12],
-            entry.kind,
-            escape(entry.label),
-            escape(entry.model),
+            Text.assemble(entry.label or "(no label)", (made, "dim")),
             size(entry.bytes),
             f"{entry.uses:,}",
             duration(entry.cost_ms),
-            duration(entry.saved_ms),
+            duration(entry.saved_ms) if entry.saved_ms else "–",
             _age(now - entry.created_at),
         )
-    shown = f"{len(result.entries):,} of {result.total:,} entries"
-    return Group(table, Text(shown, style="dim")) if result.entries else Text("No entries.")
+    return Group(table, Text(f"{len(result.entries):,} of {result.total:,} entries", style="dim"))
 
 
 def _age(seconds: float) -> str:
@@ -248,6 +248,45 @@ def explanation(result: p.ExplainResult) -> RenderableType:
         for d in result.differences:
             table.add_row(escape(d.ingredient), escape(d.stored), escape(d.now))
         parts += [Text(f"Nearest stored relative: {(result.nearest or '')[:12]}"), table]
+    return Group(*parts)
+
+
+def exported(done: Transferred) -> Text:
+    """One line; the file's size beside what is in it."""
+    text = Text(f"Exported {amount(done.entries, done.path.stat().st_size)} to {done.path}.")
+    if done.skipped:
+        text.append(f"\nLeft out, as expired or damaged: {done.skipped:,}.", style="yellow")
+    return text
+
+
+def imported(done: Transferred) -> RenderableType:
+    """How many entries of the export were taken and why the others were not, each refusal named."""
+    counts = Table.grid(padding=(0, 2))
+    counts.add_column(style="dim")
+    counts.add_column(justify="right")
+    counts.add_row("taken", f"{done.entries:,}")
+    counts.add_row("here already, or expired", f"{done.skipped:,}")
+    counts.add_row("refused", Text(f"{len(done.rejected):,}", style="red" if done.rejected else ""))
+    return Group(counts, *(Text(f"  {refusal}", style="red") for refusal in done.rejected))
+
+
+def verified(found: Verified) -> RenderableType:
+    """A line when all is well, else each entry and each fault of the file that is not."""
+    checked = f"{found.checked:,} {'entry' if found.checked == 1 else 'entries'} checked"
+    if found.clean:
+        return Text.assemble(f"{checked}: ", ("all match", "green"), ", and the file is whole.")
+    parts: list[RenderableType] = [
+        Text.assemble(f"{checked}: ", (f"{len(found.damaged):,} do not match", "red"), ".")
+    ]
+    if found.damaged:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("key", no_wrap=True)
+        table.add_column("what is wrong", overflow="fold")
+        for key, problem in found.damaged.items():
+            table.add_row(key[:12], escape(problem))
+        advice = "Such an entry is never given out: asked for, it is computed anew and replaced."
+        parts += [table, Text(advice, style="dim")]
+    parts += [Text(f"The file: {problem}", style="red") for problem in found.integrity]
     return Group(*parts)
 
 

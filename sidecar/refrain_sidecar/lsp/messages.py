@@ -12,6 +12,7 @@ from refrain_sidecar import protocol
 from refrain_sidecar.config import ConfigError
 from refrain_sidecar.enrichment import EnrichmentError, InputRefused
 from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.moving import CacheNotInUse
 from refrain_sidecar.wire import from_wire, to_wire
 
 Handler = Callable[[Any], Awaitable[Any]]
@@ -53,6 +54,8 @@ def refusal(error: Exception) -> JsonRpcException:
             return JsonRpcException(str(error), protocol.ENGINE_ERROR, {"code": "answer_unusable"})
         case InputRefused():
             return JsonRpcException(str(error), protocol.INPUT_ERROR, {"code": "input_refused"})
+        case CacheNotInUse():
+            return JsonRpcException(str(error), protocol.INPUT_ERROR, {"code": "cache_not_in_use"})
         case ConfigError():
             return JsonRpcException(str(error), protocol.CONFIG_ERROR, {"code": "config_wrong"})
         case _:

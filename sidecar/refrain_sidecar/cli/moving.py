@@ -1,0 +1,79 @@
+"""Entries on the move, and checked: `refrain export`, `import` and `verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from refrain_sidecar.cli import show
+from refrain_sidecar.cli.session import Session, json_option, pass_session
+
+_file = click.argument("file", type=click.Path(path_type=Path))
+
+
+@click.command("export")
+@_file
+@click.option("-y", "--yes", is_flag=True, help="Replace FILE without asking.")
+@json_option
+@pass_session
+def export_entries(session: Session, file: Path, yes: bool, as_json: bool) -> None:
+    """Write every entry that has not expired to FILE, for another machine or a safe place.
+
+    The answers are in it, the texts they were given to are not.
+
+    \b
+    refrain export answers.jsonl.gz
+    """
+    if file.is_file() and not (yes or as_json):
+        click.confirm(f"Replace {file}?", abort=True, err=True)
+    with session.messages.status("Exporting…"):
+        done = session.run(lambda service: service.export(file))
+    if as_json:
+        session.print_json(done)
+    else:
+        session.console.print(show.exported(done), soft_wrap=True)
+
+
+@click.command("import")
+@_file
+@json_option
+@pass_session
+def import_entries(session: Session, file: Path, as_json: bool) -> None:
+    """Take in the entries of FILE, an export, each one checked.
+
+    What is here already stays as it is. Ends with status 1 when an entry was refused.
+
+    \b
+    refrain import answers.jsonl.gz
+    """
+    with session.messages.status("Importing…"):
+        done = session.run(lambda service: service.import_(file))
+    if as_json:
+        session.print_json(done)
+    else:
+        session.console.print(show.imported(done))
+    if done.rejected:
+        sys.exit(1)
+
+
+@click.command()
+@json_option
+@pass_session
+def verify(session: Session, as_json: bool) -> None:
+    """Hash every stored answer again and check the file. Changes nothing.
+
+    Ends with status 1 when something does not match.
+
+    \b
+    refrain verify
+    """
+    with session.messages.status("Verifying…"):
+        found = session.run(lambda service: service.verify())
+    if as_json:
+        session.print_json(found)
+    else:
+        session.console.print(show.verified(found))
+    if not found.clean:
+        sys.exit(1)
