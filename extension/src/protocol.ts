@@ -189,6 +189,14 @@ export interface WarmResult {
   totalMs: number;
 }
 
+export interface KeptCalibration {
+  threads: number;
+  engine: EngineName;
+  model: string;
+  measuredAt: number;
+  doubt: string | null;
+}
+
 export interface CpuThreadsResult {
   cpuModel: string;
   logical: number;
@@ -202,7 +210,7 @@ export interface CpuThreadsResult {
   advised: number;
   inForce: number;
   reason: string;
-  calibrated: number | null;
+  calibration: KeptCalibration | null;
 }
 
 export interface EntriesParams {

@@ -285,6 +285,18 @@ class WarmResult:
 
 
 @frozen
+class KeptCalibration:
+    """The fastest number of threads once measured. `doubt` says why it does not count, None if it
+    does."""
+
+    threads: int
+    engine: EngineName
+    model: str
+    measured_at: float
+    doubt: str | None
+
+
+@frozen
 class CpuThreadsResult:
     """What the machine has, what the configuration says, what we advise and why.
 
@@ -304,7 +316,7 @@ class CpuThreadsResult:
     advised: int
     in_force: int
     reason: str
-    calibrated: int | None
+    calibration: KeptCalibration | None
 
 
 # --- refrain/entries -----------------------------------------------------------------------

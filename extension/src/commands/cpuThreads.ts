@@ -1,18 +1,29 @@
 import type { CommandFactory } from "../context";
-import { CPU_THREADS, type CpuThreadsResult } from "../protocol";
+import { counted } from "../format";
+import { CPU_THREADS, type CpuThreadsResult, type KeptCalibration } from "../protocol";
 import type { Fact, Report } from "../webviews/report/protocol";
+import { inTerminal } from "./inTerminal";
 
 /** Shows what cores there are, how many threads are configured, and how many are advised. */
 export const cpuThreads: CommandFactory = (context) => async () => {
   context.report.show(cpuReport(await context.sidecar.request(CPU_THREADS, {})));
 };
 
-function cpuReport(cpu: CpuThreadsResult): Report {
+/** Measures the threads on the real model, in a terminal where it can be watched and answered. */
+export const calibrate: CommandFactory = (context) => async () => {
+  if ((await inTerminal(context, "Calibrate CPU Threads", "calibrate", ["cpu", "--calibrate"])) === 0) {
+    // The number of threads is settled when an engine is begun with.
+    await context.sidecar.restart();
+  }
+};
+
+/** The report's facts: what is in force first, then why, then what the machine has. */
+export function cpuReport(cpu: CpuThreadsResult): Report {
   const facts: Fact[] = [
     { key: "advised", label: "Advised threads", value: String(cpu.advised) },
     { key: "in-force", label: "In force now", value: String(cpu.inForce), ...mark(cpu) },
     { key: "configured", label: "Configured", value: cpu.configured === null ? "auto" : String(cpu.configured) },
-    ...(cpu.calibrated === null ? [] : [{ key: "calibrated", label: "Fastest when measured", value: String(cpu.calibrated) }]),
+    measured(cpu.calibration),
     { key: "cpu-model", label: "Processor", value: cpu.cpuModel },
     { key: "logical", label: "Logical cores", value: String(cpu.logical) },
     { key: "physical", label: "Physical cores", value: String(cpu.physical) },
@@ -26,12 +37,29 @@ function cpuReport(cpu: CpuThreadsResult): Report {
     title: "CPU Threads",
     lead: cpu.reason,
     facts,
-    actions: [{ title: "Open Configuration", command: "refrain.openConfig" }],
+    actions: [
+      { title: "Calibrate", command: "refrain.calibrate" },
+      { title: "Open Configuration", command: "refrain.openConfig" },
+    ],
   };
 }
 
 function mark({ inForce, advised }: CpuThreadsResult): Pick<Fact, "status" | "note"> {
   return inForce === advised
     ? { status: "ok" }
-    : { status: "warn", note: `Set inference.num_threads to "auto" or ${advised} in perf_config.json.` };
+    : { status: "warn", note: `Set \`inference.num_threads\` to \`"auto"\` or \`${advised}\` in perf_config.json.` };
+}
+
+function measured(kept: KeptCalibration | null): Fact {
+  const fact = { key: "measured", label: "Fastest when measured" };
+  if (kept === null) {
+    return { ...fact, value: "not calibrated yet" };
+  }
+  const day = new Date(kept.measuredAt * 1000).toLocaleDateString();
+  const made = `${kept.engine} · ${kept.model}, ${day}`;
+  return {
+    ...fact,
+    value: counted(kept.threads, "thread", "threads"),
+    ...(kept.doubt === null ? { note: made } : { status: "warn", note: `${made}. Not gone by: ${kept.doubt}` }),
+  };
 }

@@ -1,6 +1,6 @@
 import { commands } from "vscode";
 import type { CommandFactory, Context } from "../context";
-import { cpuThreads } from "./cpuThreads";
+import { calibrate, cpuThreads } from "./cpuThreads";
 import { doctor } from "./doctor";
 import { enrichSelection } from "./enrichSelection";
 import { explain, explainNode } from "./explain";
@@ -15,6 +15,7 @@ const COMMANDS: Record<string, CommandFactory> = {
   "refrain.purge": purge,
   "refrain.enrichSelection": enrichSelection,
   "refrain.cpuThreads": cpuThreads,
+  "refrain.calibrate": calibrate,
   "refrain.warm": warm,
   "refrain.explain": explain,
   "refrain.doctor": doctor,

@@ -24,6 +24,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A sentence from the sidecar: what stands between backticks is set as code. */
+export function prose(text: string): Child[] {
+  return text.split("`").map((part, index) => (index % 2 === 1 ? h("code", {}, part) : part));
+}
+
 /** A formatted number that carries its raw value for tests and assistive tools. */
 export function figure(id: string, raw: number | null, shown: string, className = "figure"): HTMLElement {
   return h("span", { class: className, "data-testid": id, "data-value": raw === null ? "" : raw }, shown);

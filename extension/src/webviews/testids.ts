@@ -25,6 +25,8 @@ export const STATS_IDS = {
   missCause: (cause: string): string => `stats-miss-cause-${cause.replace(/\W+/g, "-")}`,
   chart: "stats-chart",
   chartTable: "stats-chart-table",
+  /** The legend's patch of the colour that hits or misses have. */
+  swatch: (outcome: "hit" | "miss"): string => `stats-swatch-${outcome}`,
   kinds: "stats-kinds",
   /** A row of the table of kinds; its cells are `…-entries`, `-hits`, `-misses`, `-rate`, `-p50`, `-p95`, `-p99`, `-saved`. */
   kind: (kind: string): string => `stats-kind-${kind}`,

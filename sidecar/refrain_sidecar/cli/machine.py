@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--calibrate", is_flag=True, help="Measure tokens/s for each number of threads.")
-@click.option("-y", "--yes", is_flag=True, help="Write the result without asking.")
+@click.option("-y", "--yes", is_flag=True, help="Write what was measured to the configuration.")
 @json_option
 @pass_session
 def cpu(session: Session, calibrate: bool, yes: bool, as_json: bool) -> None:
-    """Show the cores there are and how many threads to use.
+    """Show the cores there are, what is configured, how many threads to use, and why.
+
+    Calibrating measures the real model, keeps the result for this machine and model, and offers to
+    write it to the configuration.
 
     \b
     refrain cpu
@@ -35,10 +38,11 @@ def cpu(session: Session, calibrate: bool, yes: bool, as_json: bool) -> None:
     path = session.config_path()
     settings = load_settings(path)
     if calibrate:
-        measured = _calibrate(session, settings)
-        session.messages.print(show.calibration(measured))
-        _offer(session, path, settings, measured.best, yes)
-        settings = load_settings(path)
+        session.messages.print(show.calibration(_calibrate(session, settings)))
+        kept = cpu_threads(settings.inference).calibration
+        if kept is not None and kept.doubt is None:
+            _offer(session, path, settings, kept.threads, yes)
+            settings = load_settings(path)
     result = cpu_threads(settings.inference)
     if as_json:
         session.print_json(result)
@@ -68,7 +72,10 @@ def _calibrate(session: Session, settings: Settings) -> Calibration:
 
 
 def _offer(session: Session, path: Path | None, settings: Settings, best: int, yes: bool) -> None:
-    """Offer to write the measured number into the configuration, where that would change it."""
+    """Offer to write the measured number into the configuration, where that would change it.
+
+    What is in doubt is not offered: written down, it would outlive its reason.
+    """
     from refrain_sidecar.config.edit import with_value
 
     if path is None or settings.inference.num_threads == best:

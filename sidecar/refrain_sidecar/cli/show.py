@@ -308,19 +308,34 @@ def cpu(result: p.CpuThreadsResult) -> RenderableType:
         cores += f" ({result.performance_cores} performance, {result.efficiency_cores} efficiency)"
     limit = "none" if result.container_cpus is None else f"{result.container_cpus:g} CPUs"
     configured = "auto" if result.configured is None else str(result.configured)
-    rows = [
+    rows: list[tuple[str, str | Text]] = [
         ("processor", result.cpu_model),
         ("cores", cores),
         ("usable here", f"{result.affinity} logical; container limit: {limit}"),
         ("load", f"{result.load_percent:.0f} %"),
         ("configured", f"inference.num_threads = {configured}"),
-        ("measured best", "not calibrated" if result.calibrated is None else result.calibrated),
-        ("in force", f"{result.in_force} threads"),
-        ("advised", f"{result.advised} threads: {result.reason}"),
+        ("measured", _measured(result.calibration)),
+        ("in force", threads(result.in_force)),
+        ("advised", f"{threads(result.advised)}. {result.reason}"),
     ]
     for name, value in rows:
-        table.add_row(Text(name, style="dim"), escape(str(value)))
+        table.add_row(Text(name, style="dim"), Text("").append(value))
     return table
+
+
+def _measured(kept: p.KeptCalibration | None) -> Text:
+    if kept is None:
+        return Text("not yet: run `refrain cpu --calibrate`")
+    day = time.strftime("%Y-%m-%d", time.localtime(kept.measured_at))
+    text = Text(f"{threads(kept.threads)} fastest, with {kept.engine} · {kept.model} on {day}")
+    if kept.doubt is not None:
+        text.append(f"\nnot gone by: {kept.doubt}", style="yellow")
+    return text
+
+
+def threads(count: int) -> str:
+    """`1 thread`, `6 threads`."""
+    return f"{count} {'thread' if count == 1 else 'threads'}"
 
 
 def calibration(measured: Calibration) -> RenderableType:
@@ -328,9 +343,9 @@ def calibration(measured: Calibration) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=measured.model, title_justify="left")
     for heading in ("threads", "tokens/s"):
         table.add_column(heading, justify="right")
-    for threads, rate_per_s in sorted(measured.tokens_per_s.items()):
-        style = "bold green" if threads == measured.best else None
-        table.add_row(str(threads), f"{rate_per_s:.1f}", style=style)
+    for count, rate_per_s in sorted(measured.tokens_per_s.items()):
+        style = "bold green" if count == measured.best else None
+        table.add_row(str(count), f"{rate_per_s:.1f}", style=style)
     return table
 
 

@@ -12,7 +12,7 @@ import math
 from attrs import frozen
 
 from refrain_sidecar.cpu.facts import CpuFacts
-from refrain_sidecar.protocol import CpuThreadsResult
+from refrain_sidecar.protocol import CpuThreadsResult, KeptCalibration
 
 
 @frozen
@@ -23,8 +23,22 @@ class Advice:
     reason: str
 
 
-def advise(facts: CpuFacts) -> Advice:
-    """One thread for each usable performance core, within the container's limit; at least 1."""
+def advise(facts: CpuFacts, calibration: KeptCalibration | None = None) -> Advice:
+    """What was measured, where that can be gone by; else what the cores suggest. At least 1."""
+    advice = _by_cores(facts)
+    if calibration is None or calibration.doubt is not None:
+        return advice
+    reason = (
+        f"Measured on this machine with {calibration.model}: "
+        f"{_many(calibration.threads, 'thread')} gave the most tokens a second."
+    )
+    if calibration.threads != advice.threads:
+        reason += f" By its cores alone it would be {advice.threads}."
+    return Advice(calibration.threads, reason)
+
+
+def _by_cores(facts: CpuFacts) -> Advice:
+    """One thread for each usable performance core, within the container's limit."""
     performance = facts.cores("performance", usable=True)
     efficiency = facts.cores("efficiency", usable=True)
     threads = performance or efficiency or 1
@@ -33,7 +47,7 @@ def advise(facts: CpuFacts) -> Advice:
     elif not facts.topology_known:
         reason = (
             f"{_many(threads, 'usable CPU')}; the machine hides which of them share a core, so "
-            "each counts as one. `refrain cpu --calibrate` measures whether fewer are faster."
+            "each counts as one. Calibrating measures whether fewer are faster."
         )
     elif not performance:
         reason = f"This process may run on efficiency cores only: {threads}."
@@ -56,18 +70,16 @@ def report(
     *,
     load_percent: float,
     configured: int | None = None,
-    calibrated: int | None = None,
+    calibration: KeptCalibration | None = None,
 ) -> CpuThreadsResult:
     """The facts, the configuration, the advice and what is in force, side by side."""
-    advice = advise(facts)
+    advice = advise(facts, calibration)
     reason = advice.reason
     if configured is not None and configured > facts_limit(facts):
         reason += (
             f" The configuration says {configured}, more than can run at once: answers come "
-            f'slower. Set inference.num_threads to {calibrated or advice.threads} or "auto".'
+            f'slower. Set inference.num_threads to {advice.threads} or "auto".'
         )
-    elif calibrated is not None:
-        reason += f" Measured on this machine, {calibrated} was the fastest."
     return CpuThreadsResult(
         cpu_model=facts.model,
         logical=facts.logical,
@@ -79,20 +91,15 @@ def report(
         load_percent=load_percent,
         configured=configured,
         advised=advice.threads,
-        in_force=in_force(facts, configured=configured, calibrated=calibrated),
+        in_force=configured or advice.threads,
         reason=reason,
-        calibrated=calibrated,
+        calibration=calibration,
     )
-
-
-def in_force(facts: CpuFacts, *, configured: int | None, calibrated: int | None) -> int:
-    """What requests carry: the configured number, else the measured one, else the advised one."""
-    return configured or calibrated or advise(facts).threads
 
 
 def candidates(facts: CpuFacts) -> tuple[int, ...]:
     """The thread counts worth measuring, in rising order: around the advised one, and all."""
-    advised = advise(facts).threads
+    advised = _by_cores(facts).threads
     around = {advised // 2, advised - 1, advised, advised + 1}
     everything = {facts.cores(usable=True), facts.affinity}
     return tuple(sorted(n for n in around | everything if 1 <= n <= facts_limit(facts)))

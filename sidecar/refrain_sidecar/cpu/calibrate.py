@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from attrs import frozen
 
 from refrain_sidecar.cpu.advice import advise, candidates
-from refrain_sidecar.cpu.calibration import Calibration, CalibrationFile
+from refrain_sidecar.cpu.calibration import Calibration, CalibrationFile, machine_name
 from refrain_sidecar.cpu.facts import CpuFacts
 from refrain_sidecar.cpu.gather import load_percent
 from refrain_sidecar.inference.choose import Engine, EngineChooser
@@ -51,33 +51,35 @@ async def calibrate(
     """Measure the engine that `settings` choose and keep the result for this machine and model.
 
     Each number of threads reloads the model, so this takes from half a minute to some minutes. On
-    a busy machine the result is not `trustworthy`, and "auto" does not go by it.
+    a busy machine the result is kept but in doubt, and "auto" does not go by it.
     Raises InferenceError when there is no engine or it fails, OSError when the result cannot be
     kept. Cancelling stops the engine and keeps nothing.
     """
     load = await asyncio.to_thread(load_percent)
-    async with _measured(settings, facts) as (model, measure):
+    async with _measured(settings, facts) as (engine, measure):
         rates = {}
         counts = candidates(facts)
         for done, threads in enumerate(counts):
             progress(CalibrationStep(threads, None, done, len(counts)))
             rates[threads] = await measure(threads)
             progress(CalibrationStep(threads, rates[threads], done + 1, len(counts)))
-    calibration = Calibration(model, rates, time.time(), load)
-    (file or CalibrationFile()).keep(facts, calibration)
+    calibration = Calibration(
+        machine_name(facts), engine.name, engine.version, engine.model, rates, time.time(), load
+    )
+    (file or CalibrationFile()).keep(calibration)
     return calibration
 
 
 @asynccontextmanager
-async def _measured(settings: Settings, facts: CpuFacts) -> AsyncIterator[tuple[str, Measure]]:
+async def _measured(settings: Settings, facts: CpuFacts) -> AsyncIterator[tuple[Engine, Measure]]:
     chooser = EngineChooser(settings, advise(facts).threads)
     try:
         engine = await chooser.engine()
         if engine.name == "embedded":
             await chooser.close()  # one engine at a time, or they measure each other
-            yield engine.model, lambda threads: _embedded_rate(settings, engine, threads)
+            yield engine, lambda threads: _embedded_rate(settings, engine, threads)
         else:
-            yield engine.model, lambda threads: _ollama_rate(settings, engine, threads)
+            yield engine, lambda threads: _ollama_rate(settings, engine, threads)
     finally:
         await chooser.close()
 

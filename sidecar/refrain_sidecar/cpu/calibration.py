@@ -7,15 +7,16 @@ import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
+from cattrs import BaseValidationError, Converter
 
 from refrain_sidecar.cpu.facts import CpuFacts
 from refrain_sidecar.inference.manifest import data_dir
+from refrain_sidecar.protocol import EngineName
 
 log = logging.getLogger("refrain.cpu")
 
@@ -23,17 +24,21 @@ FILE_NAME = "cpu-calibration.json"
 # Two runs of one count differ by about this much on a quiet machine: within it fewer threads win,
 # for they leave more of the machine to its owner.
 TIE = 0.03
-# Above this load other work takes turns with the threads, and the fewest seem the fastest.
-QUIET_PERCENT = 25.0
+
+_CONVERTER = Converter()
 
 
 @frozen
 class Calibration:
-    """Tokens a second for each number of threads; `measured_at` in seconds since the epoch.
+    """Tokens a second for each number of threads, and what they were measured with.
 
-    `load_percent` is how busy the machine was with other things just before, 0..100.
+    `machine` is a `machine_name`, `measured_at` in seconds since the epoch. `load_percent` is how
+    busy the machine was with other things just before, 0..100.
     """
 
+    machine: str
+    engine: EngineName
+    engine_version: str
     model: str
     tokens_per_s: Mapping[int, float]
     measured_at: float
@@ -45,17 +50,15 @@ class Calibration:
         enough = max(self.tokens_per_s.values()) * (1 - TIE)
         return min(threads for threads, rate in self.tokens_per_s.items() if rate >= enough)
 
-    @property
-    def trustworthy(self) -> bool:
-        """Whether the machine was quiet enough for the counts to be compared."""
-        return self.load_percent <= QUIET_PERCENT
 
-
-def machine_key(facts: CpuFacts) -> str:
+def machine_name(facts: CpuFacts) -> str:
     """Names a machine with its limits: other cores or another quota need another measurement."""
-    kinds = [facts.cores(kind, usable=True) for kind in ("performance", "efficiency")]
-    parts = [facts.model, facts.logical, facts.affinity, kinds, facts.container_cpus]
-    return "sha256:" + sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    performance, efficiency = (
+        facts.cores(kind, usable=True) for kind in ("performance", "efficiency")
+    )
+    cores = f"{performance} performance and {efficiency} efficiency cores"
+    limit = "" if facts.container_cpus is None else f", limited to {facts.container_cpus:g}"
+    return f"{facts.model}, {facts.affinity} of {facts.logical} CPUs on {cores}{limit}"
 
 
 class CalibrationFile:
@@ -64,32 +67,33 @@ class CalibrationFile:
     def __init__(self, folder: Path | None = None) -> None:
         self.path = (folder or data_dir()) / FILE_NAME
 
+    def kept(self) -> list[Calibration]:
+        """Every calibration there is, of this machine and of others that share the folder."""
+        found = []
+        for number, record in enumerate(self._read(), 1):
+            try:
+                calibration = _CONVERTER.structure(record, Calibration)
+            except (BaseValidationError, ValueError, TypeError) as error:
+                log.warning("%s: calibration %d cannot be read: %s", self.path, number, error)
+                continue
+            if calibration.tokens_per_s:
+                found.append(calibration)
+        return found
+
     def find(self, facts: CpuFacts, model: str) -> Calibration | None:
         """What was measured for `model` on this machine."""
-        kept = self._read().get(machine_key(facts), {}).get(model)
-        if kept is None:
-            return None
-        try:
-            rates = {int(threads): float(rate) for threads, rate in kept["tokens_per_s"].items()}
-            measured_at, load = float(kept["measured_at"]), float(kept["load_percent"])
-            return Calibration(model, rates, measured_at, load) if rates else None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            log.warning("%s: no calibration can be read for %s (%s)", self.path, model, error)
-            return None
+        here = (machine_name(facts), model)
+        return next((c for c in self.kept() if (c.machine, c.model) == here), None)
 
-    def keep(self, facts: CpuFacts, calibration: Calibration) -> None:
-        """Write `calibration` beside the others, all or nothing. Raises OSError."""
-        everything = self._read()
-        everything.setdefault(machine_key(facts), {})[calibration.model] = {
-            "tokens_per_s": {str(n): rate for n, rate in calibration.tokens_per_s.items()},
-            "measured_at": calibration.measured_at,
-            "load_percent": calibration.load_percent,
-        }
+    def keep(self, calibration: Calibration) -> None:
+        """Write `calibration` in the place of its machine's and model's last. Raises OSError."""
+        same = (calibration.machine, calibration.model)
+        others = [other for other in self.kept() if (other.machine, other.model) != same]
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with NamedTemporaryFile(
             "w", dir=self.path.parent, prefix=FILE_NAME, delete=False, encoding="utf-8"
         ) as file:
-            json.dump(everything, file, indent=2)
+            json.dump([asdict(one) for one in (*others, calibration)], file, indent=2)
         try:
             os.replace(file.name, self.path)
         except OSError:
@@ -97,15 +101,15 @@ class CalibrationFile:
                 os.unlink(file.name)
             raise
 
-    def _read(self) -> dict[str, dict[str, Any]]:
+    def _read(self) -> list[Any]:
         try:
             data = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return {}
+            return []
         except (OSError, ValueError) as error:
             log.warning("%s cannot be read and counts as empty: %s", self.path, error)
-            return {}
-        if not isinstance(data, dict) or not all(isinstance(v, dict) for v in data.values()):
+            return []
+        if not isinstance(data, list):
             log.warning("%s holds no calibrations and counts as empty.", self.path)
-            return {}
+            return []
         return data

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from refrain_sidecar.cpu.advice import in_force, report
-from refrain_sidecar.cpu.calibration import CalibrationFile
+from refrain_sidecar.cpu.advice import advise, report
+from refrain_sidecar.cpu.calibration import CalibrationFile, machine_name
 from refrain_sidecar.cpu.facts import CpuFacts
 from refrain_sidecar.cpu.gather import gather, load_percent
+from refrain_sidecar.cpu.trust import Answering, closest
 from refrain_sidecar.inference.manifest import manifest
-from refrain_sidecar.protocol import CpuThreadsResult
+from refrain_sidecar.protocol import CpuThreadsResult, KeptCalibration
 from refrain_sidecar.settings import InferenceSettings
 
 
@@ -16,7 +17,7 @@ def threads_in_force(inference: InferenceSettings) -> int:
     if inference.num_threads != "auto":
         return inference.num_threads
     facts = gather()
-    return in_force(facts, configured=None, calibrated=calibrated_threads(facts, inference))
+    return advise(facts, kept_calibration(facts, inference)).threads
 
 
 def cpu_threads(inference: InferenceSettings) -> CpuThreadsResult:
@@ -26,26 +27,20 @@ def cpu_threads(inference: InferenceSettings) -> CpuThreadsResult:
         facts,
         load_percent=load_percent(),
         configured=None if inference.num_threads == "auto" else inference.num_threads,
-        calibrated=calibrated_threads(facts, inference),
+        calibration=kept_calibration(facts, inference),
     )
 
 
-def calibrated_threads(
+def kept_calibration(
     facts: CpuFacts, inference: InferenceSettings, file: CalibrationFile | None = None
-) -> int | None:
-    """The fastest count measured, on a quiet machine, for the model that will answer; else None.
+) -> KeptCalibration | None:
+    """What `refrain cpu --calibrate` found for the model that will answer, or what comes nearest.
 
     With `engine` "auto" Ollama's model is asked for first, as it is when the engine is chosen.
     """
-    file = file or CalibrationFile()
-    embedded = manifest().weights.model
-    may_answer = {
-        "ollama": (inference.model,),
-        "embedded": (embedded,),
-        "auto": (inference.model, embedded),
-    }
-    for model in may_answer[inference.engine]:
-        found = file.find(facts, model)
-        if found is not None and found.trustworthy:
-            return found.best
-    return None
+    own = manifest()
+    ollama = Answering("ollama", inference.model)
+    embedded = Answering("embedded", own.weights.model, own.engine.version)
+    may_answer = {"ollama": (ollama,), "embedded": (embedded,), "auto": (ollama, embedded)}
+    kept = (file or CalibrationFile()).kept()
+    return closest(kept, machine_name(facts), may_answer[inference.engine])

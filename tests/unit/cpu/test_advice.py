@@ -7,6 +7,7 @@ from attrs import evolve
 
 from refrain_sidecar.cpu.advice import advise, candidates, report
 from refrain_sidecar.cpu.facts import CpuFacts, alike
+from refrain_sidecar.protocol import KeptCalibration
 
 
 def hybrid(performance: int, per_core: int, efficiency: int, model: str) -> CpuFacts:
@@ -63,28 +64,45 @@ def test_the_report_fills_every_field_from_the_facts() -> None:
         bound_to(evolve(CORE_ULTRA_7, container_cpus=4.0), set(range(10))),
         load_percent=12.5,
         configured=None,
-        calibrated=None,
+        calibration=None,
     )
 
     assert result.cpu_model == "Intel(R) Core(TM) Ultra 7 155H"
     assert (result.logical, result.physical) == (22, 16)
     assert (result.performance_cores, result.efficiency_cores) == (6, 10)
     assert (result.affinity, result.container_cpus) == (10, 4.0)
-    assert (result.load_percent, result.configured, result.calibrated) == (12.5, None, None)
+    assert (result.load_percent, result.configured, result.calibration) == (12.5, None, None)
     assert result.advised == result.in_force == 4
 
 
-@pytest.mark.parametrize(
-    ("configured", "calibrated", "in_force"),
-    [(None, None, 8), (None, 6, 6), (4, None, 4), (4, 6, 4)],
-)
-def test_a_configured_number_goes_before_a_measured_one_before_advice(
-    configured: int | None, calibrated: int | None, in_force: int
-) -> None:
-    result = report(RYZEN, load_percent=0, configured=configured, calibrated=calibrated)
+def kept(threads: int, doubt: str | None = None) -> KeptCalibration:
+    return KeptCalibration(threads, "ollama", "llama3.2:3b", 1_762_000_000.0, doubt)
 
-    assert result.in_force == in_force
-    assert result.advised == 8
+
+@pytest.mark.parametrize(
+    ("configured", "calibration", "advised", "in_force"),
+    [
+        (None, None, 8, 8),
+        (None, kept(6), 6, 6),
+        (None, kept(6, "It was busy."), 8, 8),
+        (4, None, 8, 4),
+        (4, kept(6), 6, 4),
+    ],
+)
+def test_a_configured_number_goes_before_a_measured_one_before_the_cores(
+    configured: int | None, calibration: KeptCalibration | None, advised: int, in_force: int
+) -> None:
+    result = report(RYZEN, load_percent=0, configured=configured, calibration=calibration)
+
+    assert (result.advised, result.in_force) == (advised, in_force)
+    assert result.calibration == calibration
+
+
+def test_a_measurement_says_what_it_was_made_with_and_what_the_cores_would_say() -> None:
+    reason = report(RYZEN, load_percent=0, calibration=kept(6)).reason
+
+    assert "with llama3.2:3b: 6 threads gave the most tokens a second" in reason
+    assert "By its cores alone it would be 8" in reason
 
 
 def test_more_threads_than_can_run_are_told_with_the_way_out() -> None:

@@ -1,6 +1,6 @@
 import "../theme.css";
 import "./report.css";
-import { h, table } from "../dom";
+import { h, prose, table } from "../dom";
 import { Host } from "../host";
 import { REPORT_IDS as ids } from "../testids";
 import type { Fact, FromReport, Report, ToReport } from "./protocol";
@@ -13,7 +13,7 @@ function show(report: Report): void {
       "article",
       { "data-testid": ids.panel },
       h("h1", { "data-testid": ids.title }, report.title),
-      h("p", { class: "lead", "data-testid": ids.lead }, report.lead),
+      h("p", { class: "lead", "data-testid": ids.lead }, ...prose(report.lead)),
       h("dl", { class: "facts" }, ...report.facts.map(fact)),
       report.table === undefined
         ? null
@@ -41,9 +41,9 @@ function fact({ key, label, value, note, status }: Fact): HTMLElement {
         "div",
         { class: "shown" },
         status === undefined ? null : h("span", { class: `badge ${status}` }, status),
-        h("span", { "data-testid": ids.value(key) }, value),
+        h("span", { "data-testid": ids.value(key) }, ...prose(value)),
       ),
-      note === undefined ? null : h("div", { class: "note quiet" }, note),
+      note === undefined ? null : h("div", { class: "note quiet" }, ...prose(note)),
     ),
   );
 }

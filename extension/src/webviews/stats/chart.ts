@@ -20,7 +20,7 @@ export class Chart {
   constructor() {
     this.element = h("div", {}, this.canvas, this.readout);
     new ResizeObserver(() => this.fit()).observe(this.canvas);
-    new MutationObserver(() => this.redraw()).observe(document.body, { attributeFilter: ["class"] });
+    new MutationObserver(() => this.redraw()).observe(document.body, { attributeFilter: ["class", "data-vscode-theme-id"] });
   }
 
   show(series: Series): void {
@@ -61,7 +61,7 @@ export class Chart {
     const probe = h("span", { class: "hit-colour" });
     const other = h("span", { class: "miss-colour" });
     this.canvas.append(probe, other);
-    const [hit, miss] = [getComputedStyle(probe).color, getComputedStyle(other).color];
+    const [hit, miss] = [ink(probe), ink(other)];
     probe.remove();
     other.remove();
     const axis = {
@@ -114,8 +114,19 @@ export class Chart {
   }
 }
 
-function bar(label: string, fill: string, paths: uPlot.Series.PathBuilder): uPlot.Series {
-  return { label, fill, stroke: fill, width: 0, paths, points: { show: false } };
+/** What the style sheet gives a swatch: its area and its edge. */
+interface Ink {
+  fill: string;
+  stroke: string;
+}
+
+function ink(swatch: Element): Ink {
+  const { backgroundColor, color } = getComputedStyle(swatch);
+  return { fill: backgroundColor, stroke: color };
+}
+
+function bar(label: string, colours: Ink, paths: uPlot.Series.PathBuilder): uPlot.Series {
+  return { label, ...colours, width: 1, paths, points: { show: false } };
 }
 
 function alpha(colour: string): string {

@@ -2,7 +2,7 @@ import "../theme.css";
 import "./stats.css";
 import { count, duration, kindName, percent, size, words } from "../../format";
 import type { CacheMode, KindStats, Percentiles, StatsResult, StatsWindow } from "../../protocol";
-import { figure, h, table } from "../dom";
+import { figure, h, prose, table } from "../dom";
 import { Host } from "../host";
 import { STATS_IDS as ids } from "../testids";
 import { Chart, moment } from "./chart";
@@ -88,8 +88,8 @@ function command(name: Extract<FromStats, { type: "command" }>["command"], title
 }
 
 function legend(): HTMLElement {
-  const item = (name: string, text: string): HTMLElement =>
-    h("span", {}, h("i", { class: `swatch ${name}-colour`, "aria-hidden": true }), text);
+  const item = (name: "hit" | "miss", text: string): HTMLElement =>
+    h("span", {}, h("i", { class: `swatch ${name}-colour`, "data-testid": ids.swatch(name), "aria-hidden": true }), text);
   return h("div", { class: "legend quiet" }, item("hit", "Hits"), item("miss", "Misses"));
 }
 
@@ -137,7 +137,7 @@ function warnings(stats: StatsResult): HTMLElement[] {
 }
 
 function notice(text: string): HTMLElement {
-  return h("div", { class: "notice", role: "alert", "data-testid": ids.problem }, text);
+  return h("div", { class: "notice", role: "alert", "data-testid": ids.problem }, ...prose(text));
 }
 
 function remedies(titles: readonly string[]): HTMLElement {
