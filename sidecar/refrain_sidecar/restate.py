@@ -10,9 +10,6 @@ from typing import Any, TypeVar
 
 from cattrs import Converter
 
-from refrain_sidecar.inference.choose import Engine
-from refrain_sidecar.protocol import EngineInfo
-
 T = TypeVar("T")
 
 _CONVERTER = Converter()
@@ -22,7 +19,3 @@ def restate(target: type[T], source: Any, **more: Any) -> T:
     """`source` as a `target`; `more` gives fields that `source` has not. Raises if one lacks."""
     fields = _CONVERTER.unstructure(source) | _CONVERTER.unstructure(more)
     return _CONVERTER.structure(fields, target)
-
-
-def restate_engine(engine: Engine) -> EngineInfo:
-    return EngineInfo(engine.name, engine.model, engine.digest, engine.version, engine.base_url)

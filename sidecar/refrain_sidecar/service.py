@@ -18,7 +18,7 @@ from refrain_sidecar.doctor import examine
 from refrain_sidecar.enrichment import InputRefused
 from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.errors import InferenceError
-from refrain_sidecar.restate import restate, restate_engine
+from refrain_sidecar.restate import restate
 from refrain_sidecar.settings import Settings
 from refrain_sidecar.stages import Progress, enrich, parse_timestamp, silent
 from refrain_sidecar.warming import warm
@@ -97,7 +97,7 @@ class Service:
         return restate(
             protocol.StatsResult,
             held,
-            engine=self._engine and restate_engine(self._engine),
+            engine=self._engine and restate(protocol.EngineInfo, self._engine),
             engine_message=self._engine_message,
         )
 

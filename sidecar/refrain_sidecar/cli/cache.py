@@ -44,10 +44,7 @@ def stats(session: Session, window: Any, as_json: bool) -> None:
     refrain stats --window hour --json
     """
     result = session.run(lambda service: service.stats(StatsParams(window)))
-    if as_json:
-        session.print_json(result)
-    else:
-        session.console.print(show.statistics(result))
+    session.give(result, as_json, show.statistics)
 
 
 @click.command()
@@ -69,10 +66,7 @@ def entries(session: Session, kind: str | None, order: Any, limit: int, as_json:
     """
     params = EntriesParams(kind=kind, order=order, limit=limit)
     result = session.run(lambda service: service.entries(params))
-    if as_json:
-        session.print_json(result)
-    else:
-        session.console.print(show.entry_table(result))
+    session.give(result, as_json, show.entry_table)
 
 
 @click.command()
@@ -89,10 +83,7 @@ def explain(session: Session, text: str | None, key: str | None, as_json: bool) 
     """
     params = ExplainParams(text=text, key=key)
     result = session.run(lambda service: service.explain(params))
-    if as_json:
-        session.print_json(result)
-    else:
-        session.console.print(show.explanation(result))
+    session.give(result, as_json, show.explanation)
 
 
 @click.command()
@@ -137,8 +128,4 @@ def purge(
         if count.entries:
             click.confirm(f"Purge {show.amount(count.entries, count.bytes)}?", abort=True)
     result = session.run(lambda service: service.purge(params(dry_run)))
-    if as_json:
-        session.print_json(result)
-    else:
-        verb = "Would purge" if dry_run else "Purged"
-        session.console.print(f"{verb} {show.amount(result.entries, result.bytes)}.")
+    session.give(result, as_json, show.purged)

@@ -38,10 +38,7 @@ def enrich(
     params = EnrichParams(text, timestamp=timestamp, stage2=not no_stage2, fresh=fresh)
     with session.messages.status("Enriching…"):
         result = session.run(lambda service: service.enrich(params))
-    if as_json:
-        session.print_json(result)
-    else:
-        session.console.print(show.enrichment(result))
+    session.give(result, as_json, show.enrichment)
 
 
 @click.command()
@@ -76,10 +73,7 @@ def warm(
             bars.update(task, description=str(getattr(step, "message", "")))
 
         result = session.run(lambda service: service.warm(params, follow))
-    if as_json:
-        session.print_json(result)
-    else:
-        session.console.print(show.warmed(result))
+    session.give(result, as_json, show.warmed)
     if result.failed:
         sys.exit(1)
 

@@ -44,10 +44,7 @@ def cpu(session: Session, calibrate: bool, yes: bool, as_json: bool) -> None:
             _offer(session, path, settings, kept.threads, yes)
             settings = load_settings(path)
     result = cpu_threads(settings.inference)
-    if as_json:
-        session.print_json(result)
-    else:
-        session.console.print(show.cpu(result))
+    session.give(result, as_json, show.cpu)
 
 
 def _calibrate(session: Session, settings: Settings) -> Calibration:
@@ -102,9 +99,6 @@ def doctor(session: Session, as_json: bool) -> None:
     refrain doctor
     """
     result = session.run(lambda service: service.doctor())
-    if as_json:
-        session.print_json(result)
-    else:
-        session.console.print(show.checks(result))
+    session.give(result, as_json, show.checks)
     if any(check.status == "fail" for check in result.checks):
         sys.exit(1)

@@ -30,10 +30,7 @@ def export_entries(session: Session, file: Path, yes: bool, as_json: bool) -> No
         click.confirm(f"Replace {file}?", abort=True, err=True)
     with session.messages.status("Exporting…"):
         done = session.run(lambda service: service.export(file))
-    if as_json:
-        session.print_json(done)
-    else:
-        session.console.print(show.exported(done), soft_wrap=True)
+    session.give(done, as_json, show.exported)
 
 
 @click.command("import")
@@ -50,10 +47,7 @@ def import_entries(session: Session, file: Path, as_json: bool) -> None:
     """
     with session.messages.status("Importing…"):
         done = session.run(lambda service: service.import_(file))
-    if as_json:
-        session.print_json(done)
-    else:
-        session.console.print(show.imported(done))
+    session.give(done, as_json, show.imported)
     if done.rejected:
         sys.exit(1)
 
@@ -71,9 +65,6 @@ def verify(session: Session, as_json: bool) -> None:
     """
     with session.messages.status("Verifying…"):
         found = session.run(lambda service: service.verify())
-    if as_json:
-        session.print_json(found)
-    else:
-        session.console.print(show.verified(found))
+    session.give(found, as_json, show.verified)
     if not found.clean:
         sys.exit(1)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from attrs import frozen
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 T = TypeVar("T")
@@ -66,11 +66,14 @@ class Session:
         except KeyboardInterrupt:
             self.fail("Stopped.", status=130)
 
-    def print_json(self, value: Any) -> None:
-        """One JSON object in the protocol's words."""
-        from refrain_sidecar.wire import to_wire
+    def give(self, result: T, as_json: bool, show: Callable[[T], RenderableType]) -> None:
+        """Print `result`: one JSON object in the protocol's words, or as `show` draws it."""
+        if as_json:
+            from refrain_sidecar.wire import to_wire
 
-        click.echo(json.dumps(to_wire(value), ensure_ascii=False, indent=2))
+            click.echo(json.dumps(to_wire(result), ensure_ascii=False, indent=2))
+        else:
+            self.console.print(show(result))
 
     def fail(self, message: str, status: int = 1) -> NoReturn:
         """Say what went wrong on stderr and end with `status`."""

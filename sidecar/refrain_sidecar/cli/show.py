@@ -251,6 +251,11 @@ def explanation(result: p.ExplainResult) -> RenderableType:
     return Group(*parts)
 
 
+def purged(result: p.PurgeResult) -> Text:
+    verb = "Would purge" if result.dry_run else "Purged"
+    return Text(f"{verb} {amount(result.entries, result.bytes)}.")
+
+
 def exported(done: Transferred) -> Text:
     """One line; the file's size beside what is in it."""
     text = Text(f"Exported {amount(done.entries, done.path.stat().st_size)} to {done.path}.")

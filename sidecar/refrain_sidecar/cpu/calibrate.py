@@ -55,16 +55,24 @@ async def calibrate(
     Raises InferenceError when there is no engine or it fails, OSError when the result cannot be
     kept. Cancelling stops the engine and keeps nothing.
     """
-    load = await asyncio.to_thread(load_percent)
+    loads = [await asyncio.to_thread(load_percent)]
     async with _measured(settings, facts) as (engine, measure):
         rates = {}
         counts = candidates(facts)
         for done, threads in enumerate(counts):
             progress(CalibrationStep(threads, None, done, len(counts)))
             rates[threads] = await measure(threads)
+            # Between two counts nothing of ours computes: what is busy now, was beside it.
+            loads.append(await asyncio.to_thread(load_percent))
             progress(CalibrationStep(threads, rates[threads], done + 1, len(counts)))
     calibration = Calibration(
-        machine_name(facts), engine.name, engine.version, engine.model, rates, time.time(), load
+        machine_name(facts),
+        engine.name,
+        engine.version,
+        engine.model,
+        rates,
+        time.time(),
+        max(loads),
     )
     (file or CalibrationFile()).keep(calibration)
     return calibration

@@ -33,7 +33,7 @@ class Calibration:
     """Tokens a second for each number of threads, and what they were measured with.
 
     `machine` is a `machine_name`, `measured_at` in seconds since the epoch. `load_percent` is how
-    busy the machine was with other things just before, 0..100.
+    busy the machine was with other things between the runs, at its busiest, 0..100.
     """
 
     machine: str
