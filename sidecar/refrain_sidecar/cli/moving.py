@@ -28,7 +28,7 @@ def export_entries(session: Session, file: Path, yes: bool, as_json: bool) -> No
     """
     if file.is_file() and not (yes or as_json):
         click.confirm(f"Replace {file}?", abort=True, err=True)
-    with session.messages.status("Exporting…"):
+    with show.waiting(session.messages, "Exporting"):
         done = session.run(lambda service: service.export(file))
     session.give(done, as_json, show.exported)
 
@@ -45,7 +45,7 @@ def import_entries(session: Session, file: Path, as_json: bool) -> None:
     \b
     refrain import answers.jsonl.gz
     """
-    with session.messages.status("Importing…"):
+    with show.waiting(session.messages, "Importing"):
         done = session.run(lambda service: service.import_(file))
     session.give(done, as_json, show.imported)
     if done.rejected:
@@ -63,7 +63,7 @@ def verify(session: Session, as_json: bool) -> None:
     \b
     refrain verify
     """
-    with session.messages.status("Verifying…"):
+    with show.waiting(session.messages, "Verifying"):
         found = session.run(lambda service: service.verify())
     session.give(found, as_json, show.verified)
     if not found.clean:

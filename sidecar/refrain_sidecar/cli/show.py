@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from rich import box
@@ -70,6 +72,15 @@ def progress(console: Console) -> Progress:
         console=console,
         transient=True,
     )
+
+
+@contextmanager
+def waiting(console: Console, title: str) -> Iterator[None]:
+    """A bar that moves, and the time, while what nobody can count goes on; on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        bars.add_task(title, total=None)
+        yield
 
 
 def outcome(stage: p.StageReport) -> Text:
