@@ -84,10 +84,14 @@ class Books:
         try:
             if touches or minutes or miss is not None:
                 await store.flush(touches, minutes, miss)
-            await self.check_epoch()
         except StoreFault as error:
             self.counters.give_back(minutes)
             log.debug("Statistics are kept for later: %s", error.fault.reason)
+            return
+        try:
+            await self.check_epoch()
+        except StoreFault as error:
+            log.debug("What others have purged is looked up later: %s", error.fault.reason)
 
     def _take_touches(self) -> dict[str, Touch]:
         used, self.touched = self.touched, {}
@@ -100,7 +104,7 @@ class Books:
     async def check_epoch(self) -> None:
         """Drop memory if another process has purged or replaced entries since the last look."""
         assert self._store is not None
-        epoch = int((await self._store.epoch())[0][0])
+        epoch = await self._store.epoch()
         if self._epoch is not None and epoch != self._epoch:
             self._memory.clear()
         self._epoch = epoch

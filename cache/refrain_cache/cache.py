@@ -244,7 +244,7 @@ class AsyncCache:
             await self._books.flush()
             now = self._clock.now()
             rolled = await self._tiers.read(
-                lambda store: store.read(lambda conn: rollup.read(conn, window, now))
+                lambda store: store.read_apart(lambda conn: rollup.read(conn, window, now))
             )
             if rolled is not None:
                 tallies, timeline, since = rolled.tallies, rolled.timeline, rolled.since
@@ -320,7 +320,7 @@ class AsyncCache:
         await self._up_to_date()
         now = self._clock.now()
         found = await self._tiers.read(
-            lambda store: store.read(lambda conn: purge.selected(conn, selection, now))
+            lambda store: store.read_apart(lambda conn: purge.selected(conn, selection, now))
         )
         if not found:
             return Purged(0, 0)

@@ -22,6 +22,10 @@ _encode = json.JSONEncoder(
 ).encode
 
 
+# Without json.loads' looking for blanks around it, of which `_encode` leaves none.
+_scan = json.JSONDecoder().raw_decode
+
+
 class DamagedError(ValueError):
     """Stored bytes are not those that were stored."""
 
@@ -80,7 +84,7 @@ def decode(data: bytes, packed: bool, digest: bytes) -> Any:
             raise DamagedError(f"it cannot be unpacked: {error}") from error
     if sha256(data).digest() != digest:
         raise DamagedError("its bytes do not match their digest")
-    return json.loads(data.decode("utf-8", "surrogatepass"))
+    return _scan(data.decode("utf-8", "surrogatepass"))[0]
 
 
 def _is_exact(value: Any) -> bool:

@@ -116,8 +116,10 @@ async def _watch(
     while True:
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, timing.watch_last)
-        row, seen = await store.watch(key)
+        seen = await store.lease(key)
         if seen is None:
+            # Stored in the commit that gave the lease back.
+            row = await store.find(key)
             return row if row is not None and (row[3] is None or row[3] > clock.now()) else None
         if seen.error is not None:
             if seen.token == held.token:

@@ -19,6 +19,8 @@ from refrain_cache.writer import Transaction
 
 # Waiters look ten times a second; a machine under load may hold one up for seconds.
 _FAILURE_SHOWN_S = 10.0
+# Its row is what Held is made of.
+LOOK = "SELECT owner, token, beat, error FROM lease WHERE key = ?"
 
 
 def owner_name() -> str:
@@ -115,9 +117,7 @@ def sweep_dead(transaction: Transaction) -> None:
 
 
 def look(conn: sqlite3.Connection, key: bytes) -> Held | None:
-    row = conn.execute(
-        "SELECT owner, token, beat, error FROM lease WHERE key = ?", (key,)
-    ).fetchone()
+    row = conn.execute(LOOK, (key,)).fetchone()
     return Held(*row) if row is not None else None
 
 

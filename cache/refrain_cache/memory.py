@@ -15,40 +15,53 @@ from refrain_cache.tally import Group
 MEMORY_BYTES = 64 * 1024 * 1024
 
 
+_NEVER = float("inf")
+
+
 @define
 class Remembered:
     """An answer in memory, as bytes, so that no caller can change another's.
 
-    `group` is its kind and model; `expires_at` is infinite for what never does. `uses`,
+    `held` is what `codec.copied` made, or the stored form of what that cannot copy. `group` is its
+    kind and model; `expires_at` is infinite for what never does; `asked` is the tier's own. `uses`,
     `last_used_at` and `saved_ms` are what no file has seen yet: counting here, where a hit already
     is, costs least.
     """
 
-    encoded: Encoded
+    held: bytes | Encoded
     expires_at: float
     cost_ms: float
     group: Group
+    asked: bool = False
     uses: int = 0
     last_used_at: float = 0.0
     saved_ms: float = 0.0
 
     def value(self) -> Any:
         """A copy of the answer, the caller's to change."""
-        copy = self.encoded.copy
-        return marshal.loads(copy) if copy is not None else self.encoded.value()
+        held = self.held
+        return marshal.loads(held) if isinstance(held, bytes) else held.value()
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes here, but for the object around them."""
+        return len(self.held if isinstance(self.held, bytes) else self.held.data)
 
 
 def remember(
     encoded: Encoded, *, expires_at: float | None, cost_ms: float, group: Group
 ) -> Remembered:
     """A stored form as it is kept in memory."""
-    return Remembered(
-        encoded, expires_at if expires_at is not None else float("inf"), cost_ms, group
-    )
+    held = encoded if encoded.copy is None else encoded.copy
+    return Remembered(held, _NEVER if expires_at is None else expires_at, cost_ms, group)
 
 
 class MemoryTier:
-    """Least recently used first out. Not for more than one thread at a time."""
+    """Least recently used first out, as CLOCK tells it. Not for more than one thread at a time.
+
+    CLOCK (Corbató, "A paging experiment with the Multics system", 1968): what was asked for since
+    it last came up for eviction goes round once more. A hit then moves nothing.
+    """
 
     def __init__(self, max_entries: int, max_bytes: int = MEMORY_BYTES) -> None:
         self._entries: OrderedDict[str, Remembered] = OrderedDict()
@@ -63,20 +76,24 @@ class MemoryTier:
     def get(self, key: str) -> Remembered | None:
         found = self._entries.get(key)
         if found is not None:
-            self._entries.move_to_end(key)
+            found.asked = True
         return found
 
     def put(self, key: str, entry: Remembered) -> None:
         self.drop(key)
-        size = len(entry.encoded.data) + len(entry.encoded.copy or b"")
+        size = entry.size
         if self._max_entries <= 0 or size > self._max_bytes:
             return
+        while len(self._entries) >= self._max_entries or self._bytes + size > self._max_bytes:
+            oldest, found = self._entries.popitem(last=False)
+            if found.asked:
+                found.asked = False
+                self._entries[oldest] = found
+            else:
+                self._bytes -= self._sizes.pop(oldest)
         self._entries[key] = entry
         self._sizes[key] = size
         self._bytes += size
-        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
-            oldest, _ = self._entries.popitem(last=False)
-            self._bytes -= self._sizes.pop(oldest)
 
     def drop(self, key: str) -> None:
         if self._entries.pop(key, None) is not None:

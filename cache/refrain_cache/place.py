@@ -10,11 +10,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from refrain_cache.faults import FaultKind, StoreFault, fault, fault_of
+from refrain_cache.faults import Fault, FaultKind, StoreFault, fault, fault_of
 from refrain_cache.schema import (
     MIGRATIONS,
     Migration,
     is_foreign,
+    layout_problem,
     migrate,
     user_version,
 )
@@ -35,6 +36,8 @@ class Place:
     def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         self.path = path
         self.generation = 0
+        # The generation in which a reader found damage, and what it found.
+        self._damage: tuple[int, Fault] | None = None
         self._migrations = migrations
 
     def identity(self) -> tuple[int, int] | None:
@@ -62,6 +65,7 @@ class Place:
             conn.execute("PRAGMA synchronous = NORMAL")
             conn.execute("PRAGMA journal_size_limit = 16777216")
             migrate(conn, self._migrations)
+            self.check_layout(conn)
         except sqlite3.Error as error:
             conn.close()
             raise StoreFault(fault_of(error, self.path)) from error
@@ -100,6 +104,27 @@ class Place:
                     f"its layout is version {at}, this one knows {known}",
                 )
             )
+
+    def check_layout(self, conn: sqlite3.Connection) -> None:
+        """Raises StoreFault (CORRUPT) if no version of this program could have made the file so.
+
+        It could never be used: some lookups would fail, and others would not.
+        """
+        problem = layout_problem(conn, self._migrations)
+        if problem is not None:
+            version = self._migrations[-1].version
+            cause = f"it says its layout is version {version}, but {problem}"
+            raise StoreFault(fault(FaultKind.CORRUPT, self.path, cause))
+
+    def found_damaged(self, generation: int, found: Fault) -> None:
+        """Note what a reader met in the file of a generation."""
+        if found.kind is FaultKind.CORRUPT:
+            self._damage = (generation, found)
+
+    def check_damage(self) -> None:
+        """Raises StoreFault if a reader has found the present file damaged."""
+        if self._damage is not None and self._damage[0] == self.generation:
+            raise StoreFault(self._damage[1])
 
     def set_aside(self, damaged: tuple[int, int] | None) -> Path | None:
         """Rename the damaged file (never delete it); returns its new path.

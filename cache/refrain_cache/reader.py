@@ -1,112 +1,85 @@
-"""One thread and one read connection: every read is one hop."""
+"""The read connection, over aiosqlite: every statement is one thread hop."""
 
 from __future__ import annotations
 
 import asyncio
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
+
+import aiosqlite
 
 from refrain_cache.faults import StoreFault, fault_of
 from refrain_cache.place import Place
 
-T = TypeVar("T")
 Row = tuple[Any, ...]
-_Job = tuple["asyncio.Future[Any]", Callable[[sqlite3.Connection], Any]]
 
-# Reads that came in together are answered together, waking the loop once; but the first of them
-# should not wait for more than a handful of others.
-_TOGETHER = 16
+# Only for cursors that are read piece by piece, of which there are none here.
+_CHUNK = 64
 
 
 class Reader:
-    """Reads for one event loop. A daemon thread: a program that forgets to close still ends."""
+    """Reads for one event loop. A program that forgets to close still ends."""
 
-    def __init__(self, place: Place, loop: asyncio.AbstractEventLoop, busy_ms: int) -> None:
+    def __init__(self, place: Place, busy_ms: int) -> None:
         self._place = place
-        self._loop = loop
         self._busy_ms = busy_ms
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="refrain-cache-read", daemon=True)
-        self._thread.start()
+        self._conn: aiosqlite.Connection | None = None
+        self._generation = -1
+        self._opening = asyncio.Lock()
+        # Connections whose threads have been told to end.
+        self._ending: list[asyncio.Future[Any]] = []
 
-    def fetch(self, sql: str, values: Sequence[Any] = ()) -> asyncio.Future[list[Row]]:
-        """The rows of one statement. The future raises StoreFault."""
-        return self.run(lambda conn: conn.execute(sql, values).fetchall())
+    async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """The rows of one statement. Raises StoreFault."""
+        conn = self._conn
+        try:
+            if conn is None or self._generation != self._place.generation:
+                conn = await self._open()
+            # The list that sqlite3 made, which aiosqlite declares as an iterable of sqlite3.Row.
+            return await conn.execute_fetchall(sql, values)  # type: ignore[return-value]
+        except (sqlite3.Error, StoreFault) as error:
+            if conn is not None and conn is self._conn:
+                self._drop(conn)
+            found = fault_of(error, self._place.path)
+            self._place.found_damaged(self._generation, found)
+            raise StoreFault(found) from error
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Whatever `work` reads, in one snapshot-less hop. The future raises StoreFault."""
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put((future, work))
-        return future
+    async def close(self) -> None:
+        """End the connection and its thread after what is queued."""
+        async with self._opening:
+            if self._conn is not None:
+                self._drop(self._conn)
+            # Before the loop is closed: a thread that cannot say it has ended complains of it.
+            await asyncio.gather(*self._ending)
 
-    def stop(self) -> threading.Thread:
-        """Ask the thread to end after what is queued; join what is returned."""
-        self._jobs.put(None)
-        return self._thread
+    def _drop(self, conn: aiosqlite.Connection) -> None:
+        self._conn = None
+        self._ending = [ending for ending in self._ending if not ending.done()]
+        stopped = conn.stop()
+        if stopped is not None:
+            self._ending.append(stopped)
 
-    def _run(self) -> None:
-        conn: sqlite3.Connection | None = None
-        generation = -1
-        stopping = False
-        while not stopping:
-            jobs = self._take()
-            done: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
-            for job in jobs:
-                if job is None:
-                    stopping = True
-                    continue
-                future, work = job
-                try:
-                    if conn is None or generation != self._place.generation:
-                        if conn is not None:
-                            conn.close()
-                            conn = None
-                        generation = self._place.generation
-                        conn = self._place.connect_reader(self._busy_ms)
-                    done.append((future, work(conn), None))
-                except (sqlite3.Error, StoreFault) as error:
-                    if conn is not None:
-                        conn.close()
-                        conn = None
-                    done.append((future, None, StoreFault(fault_of(error, self._place.path))))
-                except Exception as error:
-                    done.append((future, None, error))
-            settle_soon(self._loop, done)
-        if conn is not None:
-            conn.close()
-
-    def _take(self) -> list[_Job | None]:
-        jobs = [self._jobs.get()]
-        while len(jobs) < _TOGETHER:
-            try:
-                jobs.append(self._jobs.get_nowait())
-            except queue.Empty:
-                break
-        return jobs
+    async def _open(self) -> aiosqlite.Connection:
+        async with self._opening:
+            if self._conn is not None and self._generation == self._place.generation:
+                return self._conn
+            if self._conn is not None:
+                self._drop(self._conn)
+            generation = self._place.generation
+            conn = await _made_by_a_daemon(lambda: self._place.connect_reader(self._busy_ms))
+            self._conn, self._generation = conn, generation
+            return conn
 
 
-Settled = Sequence[tuple["asyncio.Future[Any] | None", Any, "Exception | None"]]
-
-
-def settle_soon(loop: asyncio.AbstractEventLoop, done: Settled) -> None:
-    """Hand results to their futures on the loop that waits for them."""
-    if not done:
-        return
-    try:
-        loop.call_soon_threadsafe(_settle, done)
-    except RuntimeError:
-        # The loop is closed: nobody waits any more, and what was written is written.
-        return
-
-
-def _settle(done: Settled) -> None:
-    for future, result, error in done:
-        if future is None or future.done():
-            continue
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
+def _made_by_a_daemon(open_: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
+    # aiosqlite's threads are no daemons by themselves, and the interpreter would wait for one that
+    # was never closed; but a thread inherits that from the thread that makes it.
+    made: list[aiosqlite.Connection] = []
+    maker = threading.Thread(
+        target=lambda: made.append(aiosqlite.Connection(open_, _CHUNK)), daemon=True
+    )
+    maker.start()
+    maker.join()
+    return made[0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -138,3 +139,37 @@ def migrate(conn: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIO
     except BaseException:
         conn.execute("ROLLBACK")
         raise
+
+
+def layout_problem(conn: sqlite3.Connection, migrations: Sequence[Migration]) -> str | None:
+    """What of the layout that `migrations` make is missing or different; None if it is all there.
+
+    What is there beside it (an index somebody added) does no harm.
+    """
+    found = _layout(conn)
+    for name, wanted in _wanted(tuple(migrations)).items():
+        if name not in found:
+            return f"it has no {name}"
+        if found[name] != wanted:
+            return f"its {name} is another"
+    return None
+
+
+@functools.cache
+def _wanted(migrations: tuple[Migration, ...]) -> Mapping[str, str]:
+    conn = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(conn, migrations)
+        return _layout(conn)
+    finally:
+        conn.close()
+
+
+def _layout(conn: sqlite3.Connection) -> dict[str, str]:
+    # SQLite keeps statements as they were written; blanks mean nothing.
+    return {
+        f"{kind} {name}": " ".join(sql.split())
+        for kind, name, sql in conn.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        )
+    }

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -40,7 +40,7 @@ _RECENT = 200
 
 
 class Store:
-    """One file for one event loop: a reading and a writing thread over it."""
+    """One file for one event loop: a reading and a writing connection, a thread each."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Store:
         loop = asyncio.get_running_loop()
         busy_ms = int(timing.busy * 1000)
         place = self._place = Place(path, migrations)
-        self._reader = Reader(place, loop, busy_ms)
+        self._reader = Reader(place, busy_ms)
         self._writer = Writer(
             place,
             loop,
@@ -78,93 +78,92 @@ class Store:
 
     # --- reading --------------------------------------------------------------------------------
 
-    def find(self, key: str) -> asyncio.Future[list[Row]]:
-        """The row of an entry (`rows.FIND`), expired or not; empty if there is none."""
-        return self._reader.fetch(rows.FIND, (bytes.fromhex(key),))
+    async def find(self, key: str) -> Row | None:
+        """The row of an entry (`rows.FIND`), expired or not; None if there is none."""
+        found = await self._reader.fetch(rows.FIND, (bytes.fromhex(key),))
+        return found[0] if found else None
 
-    def read(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Whatever `work` reads."""
-        return self._reader.run(work)
+    async def lease(self, key: str) -> Held | None:
+        """Who is computing an answer, None if nobody is."""
+        found = await self._reader.fetch(lease.LOOK, (bytes.fromhex(key),))
+        return Held(*found[0]) if found else None
+
+    async def facts(self, fingerprint: Fingerprint, *, far: bool) -> Facts:
+        """What bears on a lookup; `far` looks for relatives beyond those of equal content."""
+        asked = (
+            bytes.fromhex(fingerprint.key),
+            rows.content_hash(fingerprint.content),
+            fingerprint.kind,
+            fingerprint.content,
+        )
+        found = await self._reader.fetch(_FACTS, asked)
+        facts = _facts_of(found)
+        if far and not facts.relatives:
+            found += await self._reader.fetch(_FAR, (asked[0], fingerprint.kind))
+            facts = _facts_of(found)
+        return facts
+
+    async def epoch(self) -> int:
+        """Counts the purges and replacements by which memory anywhere is out of date."""
+        return int((await self._reader.fetch("SELECT value FROM fact WHERE name = 'epoch'"))[0][0])
+
+    async def holdings(self) -> Holdings:
+        """Entries and bytes per kind and model."""
+        return {
+            (kind, model): (entries, size)
+            for kind, model, entries, size in await self._reader.fetch(
+                "SELECT kind, model, entries, bytes FROM total WHERE entries > 0"
+            )
+        }
+
+    async def last_miss(self) -> str | None:
+        """The last miss any process wrote down, as JSON."""
+        found = await self._reader.fetch("SELECT value FROM fact WHERE name = 'last_miss'")
+        return str(found[0][0]) if found else None
 
     async def read_apart(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Whatever `work` reads at length, in a thread and connection of its own.
+        """Whatever `work` reads, in a thread and connection of its own.
 
-        The reading thread is for lookups, which must not wait behind an export.
+        The reader's is for lookups, which must not wait behind a listing or an export.
         """
 
         def read() -> T:
+            generation = self._place.generation
             conn = self._place.connect_reader(int(self._timing.store_patience * 1000))
             try:
                 return work(conn)
             except sqlite3.Error as error:
-                raise StoreFault(fault_of(error, self.path)) from error
+                found = fault_of(error, self.path)
+                self._place.found_damaged(generation, found)
+                raise StoreFault(found) from error
             finally:
                 conn.close()
 
         return await asyncio.to_thread(read)
 
-    def facts(self, fingerprint: Fingerprint, *, far: bool) -> asyncio.Future[Facts]:
-        """What bears on a lookup; `far` looks for relatives beyond those of equal content."""
-        return self._reader.run(lambda conn: _facts(conn, fingerprint, far=far))
+    async def page(self, kind: str | None, order: str, limit: int, offset: int) -> EntryPage:
+        """A slice of the entries."""
 
-    def epoch(self) -> asyncio.Future[list[Row]]:
-        return self._reader.fetch("SELECT value FROM fact WHERE name = 'epoch'")
-
-    def holdings(self) -> asyncio.Future[Holdings]:
-        """Entries and bytes per kind and model."""
-        return self._reader.run(
-            lambda conn: {
-                (kind, model): (entries, size)
-                for kind, model, entries, size in conn.execute(
-                    "SELECT kind, model, entries, bytes FROM total WHERE entries > 0"
-                )
-            }
-        )
-
-    def page(
-        self, kind: str | None, order: str, limit: int, offset: int
-    ) -> asyncio.Future[EntryPage]:
         def read(conn: sqlite3.Connection) -> EntryPage:
             total, entries = rows.page(conn, kind, order, limit, offset)
             return EntryPage(total, tuple(entries))
 
-        return self._reader.run(read)
+        return await self.read_apart(read)
 
-    def by_prefix(
-        self, key_range: tuple[bytes, bytes]
-    ) -> asyncio.Future[Fingerprint | Tombstone | None]:
+    async def by_prefix(self, key_range: tuple[bytes, bytes]) -> Fingerprint | Tombstone | None:
         """The entry whose key is first in a range, else the tombstone there, else None."""
-
-        def read(conn: sqlite3.Connection) -> Fingerprint | Tombstone | None:
-            row = conn.execute(
-                "SELECT key, kind, content, recipe FROM entry JOIN recipe ON hash = recipe_hash "
-                "WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
-                key_range,
-            ).fetchone()
-            if row is not None:
-                return Fingerprint(row[0].hex(), *row[1:])
-            died = conn.execute(
-                "SELECT why, died_at FROM tombstone WHERE key BETWEEN ? AND ? LIMIT 1", key_range
-            ).fetchone()
-            return Tombstone(*died) if died is not None else None
-
-        return self._reader.run(read)
-
-    def last_miss(self) -> asyncio.Future[str | None]:
-        """The last miss any process wrote down, as JSON."""
-
-        def read(conn: sqlite3.Connection) -> str | None:
-            row = conn.execute("SELECT value FROM fact WHERE name = 'last_miss'").fetchone()
-            return str(row[0]) if row is not None else None
-
-        return self._reader.run(read)
-
-    def watch(self, key: str) -> asyncio.Future[tuple[Row | None, Held | None]]:
-        """What a waiter wants to know: the entry's row and its lease."""
-        raw = bytes.fromhex(key)
-        return self._reader.run(
-            lambda conn: (conn.execute(rows.FIND, (raw,)).fetchone(), lease.look(conn, raw))
+        found = await self._reader.fetch(
+            "SELECT key, kind, content, recipe FROM entry JOIN recipe ON hash = recipe_hash "
+            "WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
+            key_range,
         )
+        if found:
+            key, *texts = found[0]
+            return Fingerprint(key.hex(), *texts)
+        died = await self._reader.fetch(
+            "SELECT why, died_at FROM tombstone WHERE key BETWEEN ? AND ? LIMIT 1", key_range
+        )
+        return Tombstone(*died[0]) if died else None
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -177,10 +176,15 @@ class Store:
         return self._writer.run(_move_in, self._timing.lease_patience)
 
     def probe(self) -> asyncio.Future[None]:
-        """Whether the file can be written again, with room for an answer."""
+        """Whether the file can be used again, with room for an answer.
+
+        One in which reading met damage, or whose layout is another, is set aside.
+        """
 
         def work(transaction: Transaction) -> None:
             conn = transaction.conn
+            self._place.check_damage()
+            self._place.check_layout(conn)
             conn.execute("INSERT OR REPLACE INTO fact VALUES ('probe', zeroblob(65536))")
 
         return self._writer.run(work, self._timing.busy)
@@ -316,8 +320,8 @@ class Store:
 
     async def close(self, patience: float) -> None:
         """Finish what is queued and end both threads, waiting at most `patience` seconds."""
-        for thread in (self._writer.stop(), self._reader.stop()):
-            await asyncio.to_thread(thread.join, patience)
+        closing = asyncio.ensure_future(self._reader.close())
+        await asyncio.wait((self._writer.stop(), closing), timeout=patience)
 
     def _make_room(self, transaction: Transaction) -> None:
         if transaction.grew:
@@ -359,31 +363,32 @@ def _prune(transaction: Transaction) -> None:
         )
 
 
-def _facts(conn: sqlite3.Connection, fingerprint: Fingerprint, *, far: bool) -> Facts:
-    key = bytes.fromhex(fingerprint.key)
-    row = conn.execute("SELECT expires_at FROM entry WHERE key = ?", (key,)).fetchone()
-    died = conn.execute("SELECT why, died_at FROM tombstone WHERE key = ?", (key,)).fetchone()
-    found: list[tuple[Any, ...]] = conn.execute(
-        "SELECT key, content, recipe FROM entry JOIN recipe ON hash = recipe_hash "
-        "WHERE content_hash = ? AND kind = ? AND key <> ? AND content = ? ORDER BY id DESC LIMIT ?",
-        (
-            rows.content_hash(fingerprint.content),
-            fingerprint.kind,
-            key,
-            fingerprint.content,
-            _RELATIVES,
-        ),
-    ).fetchall()
-    if far and not found:
-        found = conn.execute(
-            "SELECT key, content, recipe FROM "
-            "(SELECT * FROM entry ORDER BY id DESC LIMIT ?) JOIN recipe ON hash = recipe_hash "
-            "WHERE kind = ? AND key <> ?",
-            (_RECENT, fingerprint.kind, key),
-        ).fetchall()
+# One statement, so that it is one hop.
+_FACTS = f"""
+SELECT 'entry', expires_at, NULL, NULL FROM entry WHERE key = ?1
+UNION ALL SELECT 'tombstone', why, died_at, NULL FROM tombstone WHERE key = ?1
+UNION ALL SELECT * FROM (
+    SELECT 'relative', key, content, recipe FROM entry JOIN recipe ON hash = recipe_hash
+    WHERE content_hash = ?2 AND kind = ?3 AND key <> ?1 AND content = ?4
+    ORDER BY id DESC LIMIT {_RELATIVES})
+"""
+_FAR = f"""
+SELECT 'relative', key, content, recipe
+FROM (SELECT * FROM entry ORDER BY id DESC LIMIT {_RECENT}) JOIN recipe ON hash = recipe_hash
+WHERE key <> ?1 AND kind = ?2
+"""
+
+
+def _facts_of(found: Sequence[Row]) -> Facts:
+    stored = [row for row in found if row[0] == "entry"]
+    died = [row for row in found if row[0] == "tombstone"]
     return Facts(
-        stored=row is not None,
-        expires_at=row[0] if row is not None else None,
-        tombstone=Tombstone(*died) if died is not None else None,
-        relatives=tuple(Relative(k.hex(), content, recipe) for k, content, recipe in found),
+        stored=bool(stored),
+        expires_at=stored[0][1] if stored else None,
+        tombstone=Tombstone(died[0][1], died[0][2]) if died else None,
+        relatives=tuple(
+            Relative(key.hex(), content, recipe)
+            for what, key, content, recipe in found
+            if what == "relative"
+        ),
     )

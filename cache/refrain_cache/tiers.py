@@ -20,6 +20,7 @@ from refrain_cache.outcome import Outcome, Tier
 from refrain_cache.reader import Row
 from refrain_cache.rows import NewEntry
 from refrain_cache.store import Store
+from refrain_cache.tally import Group
 
 log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Tiers:
         self._max_bytes = max_bytes
         # Computed, returned, and on its way into the file: a lookup finds it here meanwhile.
         self._arriving: dict[str, Remembered] = {}
+        self._groups: dict[Group, Group] = {}
         self._behind: set[asyncio.Task[Any]] = set()
         self._arrivals: set[asyncio.Task[Any]] = set()
 
@@ -93,14 +95,14 @@ class Tiers:
         if store is None or health is None or not health.readable:
             return None
         try:
-            rows = await store.find(fp.key)
+            row = await store.find(fp.key)
         except StoreFault as error:
             health.read_failed(error.fault)
             return None
         now = self._now()
-        if not rows or (rows[0][3] is not None and rows[0][3] <= now):
+        if row is None or (row[3] is not None and row[3] <= now):
             return None
-        data, packed, digest, expires_at, cost_ms, model, _ = rows[0]
+        data, packed, digest, expires_at, cost_ms, model, _ = row
         try:
             value = codec.decode(data, packed, digest)
         except codec.DamagedError as error:
@@ -110,7 +112,9 @@ class Tiers:
                 await asyncio.wait((dropping,), timeout=_DROP_PATIENCE_S)
             return None
         encoded = codec.Encoded(data, bool(packed), digest, codec.copied(value))
-        found = remember(encoded, expires_at=expires_at, cost_ms=cost_ms, group=(fp.kind, model))
+        found = remember(
+            encoded, expires_at=expires_at, cost_ms=cost_ms, group=self._group(fp.kind, model)
+        )
         self.memory.put(fp.key, found)
         return self._hit(fp.key, value, found, "disk", started, now)
 
@@ -124,8 +128,7 @@ class Tiers:
         return row is not None and (row[3] is None or row[3] > now)
 
     async def row(self, key: str) -> Row | None:
-        rows = await self.read(lambda store: store.find(key))
-        return rows[0] if rows else None
+        return await self.read(lambda store: store.find(key))
 
     def _hit(
         self, key: str, value: Any, found: Remembered, tier: Tier, started: float, now: float
@@ -215,8 +218,14 @@ class Tiers:
             new.encoded,
             expires_at=None if new.ttl is None else self._now() + new.ttl,
             cost_ms=new.cost_ms,
-            group=(new.print.kind, new.model),
+            group=self._group(new.print.kind, new.model),
         )
+
+    def _group(self, kind: str, model: str) -> Group:
+        # The same object for thousands of entries: counting a hit then compares nothing and
+        # touches none of the entry's own texts.
+        group = (kind, model)
+        return self._groups.setdefault(group, group)
 
     # --- behind the replies ---------------------------------------------------------------------
 

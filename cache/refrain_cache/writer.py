@@ -17,7 +17,7 @@ from refrain_cache.clock import Clock
 from refrain_cache.eviction import EvictionPolicy
 from refrain_cache.faults import Fault, FaultKind, StoreFault, fault_of
 from refrain_cache.place import Place
-from refrain_cache.reader import settle_soon
+from refrain_cache.settling import settle_soon
 
 log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
@@ -92,8 +92,8 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stopping = False
         self._beating = False
-        self._thread = threading.Thread(target=self._run, name="refrain-cache-write", daemon=True)
-        self._thread.start()
+        self._ended: asyncio.Future[None] = loop.create_future()
+        threading.Thread(target=self._run, name="refrain-cache-write", daemon=True).start()
 
     def run(self, work: Callable[[Transaction], T], patience: float) -> asyncio.Future[T]:
         """Run `work` in the next transaction; resolves once that is committed.
@@ -114,10 +114,10 @@ class Writer:
         """Run `beat` no more."""
         self._beating = False
 
-    def stop(self) -> threading.Thread:
-        """Ask the thread to end after what is queued; join what is returned."""
+    def stop(self) -> asyncio.Future[None]:
+        """End the thread after what is queued; resolves when it has."""
         self._jobs.put(None)
-        return self._thread
+        return self._ended
 
     def _run(self) -> None:
         next_beat = time.monotonic() + self._beat_every
@@ -132,6 +132,7 @@ class Writer:
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + self._beat_every
         self._close()
+        settle_soon(self._loop, [(self._ended, None, None)])
 
     def _take(self, timeout: float | None) -> list[_Job]:
         jobs: list[_Job] = []

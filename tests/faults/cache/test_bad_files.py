@@ -163,3 +163,97 @@ async def test_an_answer_whose_bytes_have_changed_is_never_given(
     async with make_cache() as cache:
         assert await cache.get(content="a", cache_type="api") == "true"
         assert (await cache.purge(Selection(everything=True))).entries == 1
+
+
+OTHER_LAYOUTS = {
+    "a column less": "ALTER TABLE entry DROP COLUMN saved_ms",
+    "a table less": "DROP TABLE recipe",
+    "another column": "ALTER TABLE entry RENAME COLUMN packed TO zipped",
+    "a trigger less": "DROP TRIGGER entry_removed",
+}
+
+
+@pytest.mark.parametrize("change", OTHER_LAYOUTS.values(), ids=OTHER_LAYOUTS.keys())
+async def test_a_file_of_our_version_with_another_layout_is_set_aside_and_told_once(
+    make_cache: MakeCache,
+    database: Path,
+    answers: Answers,
+    caplog: pytest.LogCaptureFixture,
+    change: str,
+) -> None:
+    await filled(make_cache, 5)
+    other = sqlite3.connect(database)
+    other.execute(change)
+    other.close()
+    with caplog.at_level(logging.INFO, "refrain.cache"):
+        async with make_cache() as cache:
+            modes = {cache.state.mode}
+            cache.subscribe(lambda: modes.add(cache.state.mode))
+            for n in range(30):
+                outcome = await cache.get_or_compute(fingerprint("api", n), answers(n))
+                assert outcome.value == n
+                await cache.get_stats("all")
+                await cache.entries()
+            assert modes == {"on"}
+    (aside,) = set_aside(database)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert aside.name in caplog.text
+    async with make_cache() as cache:
+        assert await cache.get(content=7, cache_type="api") == 7
+
+
+async def test_a_table_dropped_under_a_running_process_ends_in_one_fresh_file(
+    make_cache: MakeCache,
+    database: Path,
+    answers: Answers,
+    becomes: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with make_cache() as cache:
+        assert await cache.set(content="a", cache_type="api", value=1)
+        other = sqlite3.connect(database)
+        other.execute("DROP TABLE entry")
+        other.close()
+        with caplog.at_level(logging.WARNING, "refrain.cache"):
+            outcome = await cache.get_or_compute(fingerprint("api", "b"), answers(2))
+            assert (outcome.value, outcome.outcome) == (2, "bypass")
+            await becomes(cache, "on")
+            for n in range(30):
+                assert (await cache.get_or_compute(fingerprint("api", n), answers(n))).value == n
+        assert cache.state.mode == "on"
+        assert caplog.text.count("Cache bypassed") == 1
+    assert len(set_aside(database)) == 1
+
+
+async def test_an_index_somebody_added_does_no_harm(make_cache: MakeCache, database: Path) -> None:
+    await filled(make_cache, 3)
+    added = sqlite3.connect(database)
+    added.execute("CREATE INDEX mine ON entry (label)")
+    added.close()
+    async with make_cache() as cache:
+        assert await cache.get(content=1, cache_type="api") is not None
+    assert set_aside(database) == []
+
+
+async def test_damage_that_only_reading_meets_is_set_aside(
+    make_cache: MakeCache, database: Path, answers: Answers, becomes: Any
+) -> None:
+    await filled(make_cache, 400)
+    # The pages of the table itself; what writing needs first (facts, leases) stays whole.
+    whole = database.read_bytes()
+    pages = [at for at in range(4096, len(whole), 4096) if b"x" * 400 in whole[at : at + 4096]]
+    assert pages
+    with database.open("r+b") as file:
+        for page in pages:
+            file.seek(page)
+            file.write(random.Random(page).randbytes(4096))
+    async with make_cache() as cache:
+        told: list[str] = []
+        cache.subscribe(lambda: told.append(cache.state.mode))
+        assert await cache.get(content=1, cache_type="api") is None
+        await becomes(cache, "on")
+        told.clear()
+        for n in range(100):
+            assert (await cache.get_or_compute(fingerprint("api", n), answers(n))).value == n
+        assert "bypass" not in told
+    assert len(set_aside(database)) == 1

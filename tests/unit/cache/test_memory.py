@@ -17,10 +17,13 @@ def test_the_least_recently_used_goes_first() -> None:
     tier.get("a")
     tier.put("c", kept(3))
     assert [tier.get(k) is not None for k in "abc"] == [True, False, True]
+    # Asked for once each since: the older of the two goes.
+    tier.put("d", kept(4))
+    assert [tier.get(k) is not None for k in "acd"] == [False, True, True]
 
 
 def test_bytes_are_bounded_and_counted_through_replacing() -> None:
-    tier = MemoryTier(100, max_bytes=3000)
+    tier = MemoryTier(100, max_bytes=1500)
     for n in range(10):
         tier.put("same", kept("x" * 500))
         tier.put(str(n), kept("x" * 450))
