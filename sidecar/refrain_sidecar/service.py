@@ -185,6 +185,7 @@ class Service:
             with contextlib.suppress(InferenceError):  # kept as engine_message; asking repeats it
                 await self._engine_of(parts)
                 await parts.scorer.prepare()
+                await parts.post_enricher.prepare()
 
     async def _engine_of(self, parts: Assembly) -> Engine:
         """The engine that answers, remembered for the statistics with what went wrong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -106,6 +107,20 @@ class Asking:
         added = {**sampling, **own, "num_predict": cap, "stop": ["\n"]}
         return (await self._chat(engine, messages, added)).text
 
+    async def choice(
+        self, engine: Engine, messages: Sequence[Message], options: Sequence[str], *, cap: int
+    ) -> str:
+        """The first of `options` that the model begins to say when it may say nothing else.
+
+        Its first `cap` tokens decide: the rest of it is known. Raises InferenceError.
+        """
+        schema, greedy = {"enum": list(options)}, {"temperature": 0.0, "num_predict": cap}
+        said = (await self._chat(engine, messages, greedy, schema=schema)).text
+        for option in options:
+            if json.dumps(option, ensure_ascii=False).startswith(said):
+                return option
+        raise AnswerInvalid(f"{engine.model} said {said!r}, which begins none of the choices.")
+
     async def json(
         self,
         engine: Engine,
@@ -167,9 +182,3 @@ class Asking:
             LOG.info("The engine is chosen again with the next request: %s", error.message)
             self._chooser.forget()
             raise
-
-
-def _accepted(text: str, schema: Schema, check: Callable[[Any], None]) -> Any:
-    value = parsed(text, schema)
-    check(value)
-    return value

@@ -7,15 +7,18 @@ all but the last line in its KV cache.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import repeat
 from types import MappingProxyType
+
+from attrs import frozen
 
 from refrain_sidecar.enrichment import schemas, writing_prompt
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.results import PostEnrichment
-from refrain_sidecar.enrichment.wheel import Place
+from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.enrichment.writing import check_line, cut, tidy
 from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.messages import Message
@@ -24,9 +27,28 @@ SAMPLING = MappingProxyType({"repeat_penalty": 1.1, "repeat_last_n": 64})
 # The longest each line may be. They share the cap of Stage 2 evenly, so together they keep it
 # however they come out.
 CHARS = (*[schemas.LINE_CHARS] * 3, *[schemas.TIP_CHARS] * 3, schemas.CLOSING_CHARS)
+TIPS = slice(3, 6)
+# A tip says what to do, which so small a model forgets ("I will be your friend"): it begins with
+# the likeliest of these that begins no example, each try with the next one.
+VERBS = (
+    *("Ask", "Breathe", "Call", "Choose", "Drink", "Eat", "Find", "Give", "Go", "Keep", "Leave"),
+    *("Let", "Listen", "Look", "Make", "Name", "Notice", "Put", "Read", "Remember", "Rest", "Say"),
+    *("Share", "Sit", "Sleep", "Smile", "Speak", "Step", "Take", "Talk", "Tell", "Thank", "Try"),
+    *("Walk", "Watch", "Write"),
+)
 # Each try has another seed and is a little warmer, so that it does not say the same again.
 TRIES = 6
-WARMER = 0.1
+WARMER = 0.2
+
+
+async def read_examples(asking: Asking, engine: Engine, primary: str) -> None:
+    """Have the state of all that stands before a feeling of `primary` in the engine's KV cache.
+
+    Raises InferenceError.
+    """
+    place = next(place for place in WHEEL.places if place.primary == primary)
+    messages = writing_prompt.line_messages(place, (), None)
+    await _ranked(asking, engine, messages, writing_prompt.page(()), schemas.TONES[:1])
 
 
 async def write_lines(
@@ -45,33 +67,51 @@ async def write_lines(
     messages = writing_prompt.line_messages(place, invoked, phase)
     shown = writing_prompt.example_lines(place.primary)
     lines: list[str] = []
-    for chars in CHARS:
-        prompt = (*messages, Message("assistant", writing_prompt.page(lines)))
-        lines.append(
-            await _line(asking, engine, prompt, chars, cap // len(CHARS), {*shown, *lines})
-        )
-    prompt = (*messages, Message("assistant", writing_prompt.page(lines)))
-    tone = await _likeliest(asking, engine, prompt)
-    *tips, closing = (line.rstrip(",;") for line in lines[3:])
-    return PostEnrichment(poem=lines[:3], tips=tips, closing=closing, tone=tone)
+    verbs: Iterator[str] = iter(())
+    for at, chars in enumerate(CHARS):
+        page = writing_prompt.page(lines)
+        if at == TIPS.start:
+            fresh = [verb for verb in VERBS if not any(line.startswith(verb) for line in shown)]
+            verbs = iter(await _ranked(asking, engine, messages, page, fresh))
+        openings = verbs if TIPS.start <= at < TIPS.stop else repeat("")
+        line = _Line(page, chars, cap // len(CHARS), {*shown, *lines})
+        lines.append(await _written(asking, engine, messages, line, openings))
+    tone = (await _ranked(asking, engine, messages, writing_prompt.page(lines), schemas.TONES))[0]
+    *tips, closing = (line.rstrip(",;") for line in lines[TIPS.start :])
+    return PostEnrichment(poem=lines[: TIPS.start], tips=tips, closing=closing, tone=tone)
 
 
-async def _line(
+@frozen
+class _Line:
+    """What stands before a line, how long it may be, and the lines it must not repeat."""
+
+    page: str
+    chars: int
+    cap: int
+    taken: Collection[str]
+
+
+async def _written(
     asking: Asking,
     engine: Engine,
     messages: Sequence[Message],
-    chars: int,
-    cap: int,
-    taken: set[str],
+    line: _Line,
+    openings: Iterator[str],
 ) -> str:
     fault = ""
-    for attempt in range(TRIES):
+    for attempt, opening in zip(range(TRIES), openings, strict=False):
+        begun = Message("assistant", f"{line.page} {opening}".rstrip())
         said = await asking.line(
-            engine, messages, cap=cap, attempt=attempt, warmer=WARMER, sampling=SAMPLING
+            engine,
+            (*messages, begun),
+            cap=line.cap,
+            attempt=attempt,
+            warmer=WARMER,
+            sampling=SAMPLING,
         )
-        found = tidy(cut(said, chars))
+        found = tidy(cut(f"{opening}{said}", line.chars))
         try:
-            check_line(found, taken)
+            check_line(found, line.taken)
         except ValueError as error:
             fault = str(error)
             continue
@@ -82,9 +122,13 @@ async def _line(
     )
 
 
-async def _likeliest(asking: Asking, engine: Engine, messages: Sequence[Message]) -> str:
-    found = await asking.next_token(engine, messages, words=[f" {tone}" for tone in schemas.TONES])
+async def _ranked(
+    asking: Asking, engine: Engine, messages: Sequence[Message], page: str, words: Sequence[str]
+) -> list[str]:
+    """`words` by how likely they follow `page`, likeliest first."""
+    prompt = (*messages, Message("assistant", page))
+    found = await asking.next_token(engine, prompt, words=[f" {word}" for word in words])
     if found is None:
-        return schemas.TONES[0]
-    logprobs = [logprob for _, logprob in found.top]
-    return schemas.TONES[logprobs.index(max(logprobs))]
+        return list(words)
+    ranked = sorted(found.top, key=lambda it: it[1], reverse=True)
+    return [word.strip() for word, _ in ranked]

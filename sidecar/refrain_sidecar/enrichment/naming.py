@@ -22,11 +22,10 @@ from refrain_sidecar.enrichment.schemas import feeling
 from refrain_sidecar.enrichment.scoring import Scored, at, scored
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.choose import Engine
+from refrain_sidecar.inference.messages import OLLAMA_MAX_LOGPROBS
 
 LOG = logging.getLogger("refrain")
 
-# Ollama's limit; engines with more score any word asked for (`logprob_tokens`).
-OLLAMA_TOP = 20
 # How often one word generated under a schema is right about the primary: FACTS for SmolLM2-135M
 # (14 of 36). Too low for larger models, and an understatement does less harm.
 GENERATED_CONFIDENCE = 0.39
@@ -61,13 +60,13 @@ class Naming:
         found = await self.logprobs(engine, text) if usual is not None else None
         if usual is None or found is None:
             return await self._generated(engine, text)
-        readout = fitted(engine.digest, prompts.SCORE_HASH) if _scores_words(engine) else None
-        way: Way = "logprobs" if _scores_words(engine) else "top_logprobs"
+        readout = fitted(engine.digest, prompts.SCORE_HASH) if engine.scores_words else None
+        way: Way = "logprobs" if engine.scores_words else "top_logprobs"
         return Named(scored(evidence(found, usual), readout or plain()), way)
 
     async def _baseline(self, engine: Engine) -> dict[str, float] | None:
         """None for an engine that tells no probabilities."""
-        known = fitted(engine.digest, prompts.SCORE_HASH) if _scores_words(engine) else None
+        known = fitted(engine.digest, prompts.SCORE_HASH) if engine.scores_words else None
         if known is not None and known.baseline is not None:
             return dict(known.baseline)
         async with self._observing:
@@ -83,7 +82,7 @@ class Naming:
     async def logprobs(self, engine: Engine, text: str) -> Logprobs | None:
         """How likely each word of the wheel follows; None if the engine does not tell."""
         messages = prompts.score_messages(text)
-        if _scores_words(engine):
+        if engine.scores_words:
             # With the blank before it, as the word would follow in a sentence.
             words = [f" {word}" for word in WHEEL.words]
             token = await self._asking.next_token(engine, messages, words=words)
@@ -92,7 +91,7 @@ class Naming:
             return {word.strip(): logprob for word, logprob in token.top}
         if engine.max_logprobs < 1:
             return None
-        top = min(engine.max_logprobs, OLLAMA_TOP)
+        top = min(engine.max_logprobs, OLLAMA_MAX_LOGPROBS)
         token = await self._asking.next_token(engine, messages, top=top)
         return None if token is None else from_top(token.top, WHEEL.words)
 
@@ -101,7 +100,3 @@ class Naming:
         messages = prompts.word_messages(text)
         answer = await self._asking.json(engine, messages, schema, cap=_GENERATED_CAP)
         return Named(at(WHEEL.place(answer["feeling"]), GENERATED_CONFIDENCE), "generated")
-
-
-def _scores_words(engine: Engine) -> bool:
-    return engine.max_logprobs > OLLAMA_TOP

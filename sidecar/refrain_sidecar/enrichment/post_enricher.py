@@ -12,7 +12,7 @@ from refrain_sidecar.enrichment import log_lines, schemas, writing_prompt
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import InputRefused
 from refrain_sidecar.enrichment.keeping import Keeper, kept
-from refrain_sidecar.enrichment.line_writing import write_lines
+from refrain_sidecar.enrichment.line_writing import read_examples, write_lines
 from refrain_sidecar.enrichment.phase import Moment, Phase, phase_of
 from refrain_sidecar.enrichment.results import Enrichment, PostEnriched, PostEnrichment
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
@@ -40,6 +40,17 @@ class AsyncPostEnricher:
         self._cap = settings.inference.num_predict_long
         self._log = log
         self._asking = Asking(chooser, settings.inference)
+
+    async def prepare(self) -> None:
+        """Have the engine read what stands before every feeling: a second each, once.
+
+        Only the embedded engine, whose KV cache keeps all of it beside Stage 1's. Others may
+        have one slot, and what Stage 1 prepared there is worth more. Raises InferenceError.
+        """
+        engine = await self._asking.engine()
+        if engine.name == "embedded":
+            for primary in WHEEL.primaries:
+                await read_examples(self._asking, engine, primary)
 
     async def write(
         self, result: Mapping[str, Any], *, timestamp: Moment = None, fresh: bool = False

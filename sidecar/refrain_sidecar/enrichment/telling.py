@@ -1,24 +1,25 @@
-"""What the model tells about a text under a schema: feelings invoked and expressed, events."""
+"""What a text tells beside its feeling: feelings invoked and expressed, events.
+
+Both ways fuse the two halves of Stage 1: the model chooses among the words that its probabilities
+make plausible, after the feeling they name has been put in its mouth, and that feeling counts as
+expressed whether it repeats it or not.
+"""
 
 from __future__ import annotations
-
-import re
 
 from attrs import frozen
 
 from refrain_sidecar.enrichment import prompts, schemas
 from refrain_sidecar.enrichment.asking import Asking
+from refrain_sidecar.enrichment.clauses import clauses
+from refrain_sidecar.enrichment.ending import ended
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.scoring import Scored
 from refrain_sidecar.inference.choose import Engine
 
-# Articles, prepositions, pronouns: a phrase cut after one of them reads as broken off.
-_NEVER_LAST = re.compile(
-    r"(?:an?|the|and|or|but|so|because|that|which|who|if|when|while|as|than|of|to|in|on|at|for|from"
-    r"|with|by|about|into|my|your|his|her|its|our|their|i|we|he|she|it|they|you|is|are|was|were|be"
-    r"|i'm|it's|not|very|this)",
-    re.IGNORECASE,
-)
+# Tokens of an event that are asked for: the quote and its first words, which tell clauses apart.
+_EVENT_CAP = 5
+_MARKS = " .,;:\"'"
 
 
 @frozen
@@ -35,37 +36,70 @@ async def tell(
 ) -> Told:
     """Invoked and expressed feelings and events of `text`, in at most `cap` tokens.
 
-    The two halves are fused here: the model chooses among the words that its probabilities make
-    plausible, after the feeling they name has been put in its mouth, and that feeling counts as
-    expressed whether it repeats it or not. Raises InferenceError, AnswerInvalid.
+    An engine that scores words chooses, another one writes JSON under a schema. Raises
+    InferenceError, AnswerInvalid.
     """
-    tertiary = scored.place.tertiary
+    if engine.scores_words:
+        return await _chosen(asking, engine, text, scored, phase)
+    return await _written(asking, engine, text, scored, phase, cap=cap)
+
+
+async def _chosen(
+    asking: Asking, engine: Engine, text: str, scored: Scored, phase: Phase | None
+) -> Told:
+    """By probabilities alone: about six tokens instead of the fifty of the JSON."""
+    feeling = scored.place.tertiary
+    invoked = await asking.next_token(
+        engine,
+        prompts.invoked_messages(text, feeling, phase),
+        words=[f" {word}" for word in scored.plausible],
+    )
+    likeliest = sorted(invoked.top if invoked else (), key=lambda it: it[1], reverse=True)
+    return Told(
+        invoked=tuple(word.strip() for word, _ in likeliest[:1]) or (feeling,),
+        expressed=_each_once([feeling, *scored.plausible])[: 1 + schemas.MAX_EXPRESSED],
+        events=_phrases(await _events(asking, engine, text, feeling, phase)),
+    )
+
+
+async def _events(
+    asking: Asking, engine: Engine, text: str, feeling: str, phase: Phase | None
+) -> tuple[str, ...]:
+    found = clauses(text)
+    if len(found) <= schemas.MAX_EVENTS:
+        return found
+    messages = prompts.event_messages(text, feeling, phase)
+    return (await asking.choice(engine, messages, found, cap=_EVENT_CAP),)
+
+
+async def _written(
+    asking: Asking, engine: Engine, text: str, scored: Scored, phase: Phase | None, *, cap: int
+) -> Told:
+    feeling = scored.place.tertiary
     answer = await asking.json(
         engine,
-        prompts.details_messages(text, tertiary, phase),
+        prompts.details_messages(text, feeling, phase),
         schemas.details(scored.plausible),
         cap=cap,
     )
     return Told(
         invoked=_each_once(answer["invoked"]),
-        expressed=_each_once([tertiary, *answer["expressed"]]),
-        events=_each_once(_phrases(answer["events"])),
+        expressed=_each_once([feeling, *answer["expressed"]]),
+        events=_phrases(answer["events"]),
     )
 
 
-def _phrases(events: list[str]) -> list[str]:
+def _phrases(events: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     tidy = (phrase(event) for event in events)
-    return [event for event in tidy if any(char.isalpha() for char in event)]
+    return _each_once([event for event in tidy if any(char.isalpha() for char in event)])
 
 
 def phrase(event: str) -> str:
-    """`event` on one line, ending where a phrase may end, though the schema's length cut it."""
-    words = " ".join(event.split()).split(" ")
-    if len(event) >= schemas.EVENT_CHARS and len(words) > 1:
-        words.pop()  # very likely a part of a word
-        while len(words) > 1 and _NEVER_LAST.fullmatch(words[-1]):
-            words.pop()
-    return " ".join(words).strip(" .,;:\"'")
+    """`event` on one line, ending where a phrase may end, if it is as long as the schema allows."""
+    line = " ".join(event.split())
+    # Of a phrase as long as allowed the last word is very likely a part of one.
+    whole = line if len(line) < schemas.EVENT_CHARS else ended(line, schemas.EVENT_CHARS - 1)
+    return whole.strip(_MARKS)
 
 
 def _each_once(items: list[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from refrain_sidecar.enrichment import schemas
+from refrain_sidecar.enrichment.ending import ended
 from refrain_sidecar.enrichment.results import PostEnrichment
 
 _fits = schemas.checker(schemas.WRITING)
@@ -17,7 +18,10 @@ _FORM = re.compile(
 # What nobody should read who came with a feeling; small models slip into it.
 _UNKIND = re.compile(
     r"\b(monster|punish\w*|destroy\w*|kill\w*|die|dead|death|evil|worthless|hopeless|doom\w*|blame"
-    r"|suffer\w*|take your life|end your life|(forever|yourself) lost|lost (forever|yourself))\b",
+    r"|suffer\w*|hurt (you|your\w*|me|my\w*)|enem(y|ies)|lost soul|your fault|not deserve|waste my"
+    r"|(tak\w+|end\w*|los\w+) (my|your|his|her|our|their) (own )?li(fe|ves)|never find your"
+    r"|no ?(one|body) (cares|loves|wants)|(forever|yourself) (lost|alone)"
+    r"|(lost|alone) (forever|yourself))\b",
     re.IGNORECASE,
 )
 _LEAST = 8
@@ -56,7 +60,7 @@ def check_line(text: str, taken: Collection[str]) -> None:
         raise ValueError(f"{text!r} repeats the form ({found.group()!r})")
     if found := _UNKIND.search(text):
         raise ValueError(f"{text!r} is unkind ({found.group()!r})")
-    if text.lower() in {one.lower() for one in taken}:
+    if _bare(text) in {_bare(one) for one in taken}:
         raise ValueError(f"{text!r} is there already")
 
 
@@ -70,8 +74,15 @@ def cut(text: str, chars: int) -> str:
         at = max(head.rfind(mark) for mark in marks)
         if at >= chars // 3:
             return head[:at]
-    return head[: head.rfind(" ")] if " " in head else head[:chars]
+    return ended(line, chars)
 
 
 def tidy(text: str) -> str:
-    return " ".join(text.split()).strip(_FILLER)
+    """`text` on one line, without list marks at its ends and without half a pair of quotes."""
+    line = " ".join(text.split())
+    whole = line if line.count('"') % 2 == 0 else line.replace('"', "")
+    return whole.strip(_FILLER)
+
+
+def _bare(text: str) -> str:
+    return text.rstrip(" .,;!").lower()

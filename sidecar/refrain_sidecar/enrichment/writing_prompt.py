@@ -17,7 +17,7 @@ from refrain_sidecar.enrichment.prompts import hash_of
 from refrain_sidecar.enrichment.wheel import Place
 from refrain_sidecar.inference.messages import Message
 
-STAGE2_ID = "stage2/2"
+STAGE2_ID = "stage2/3"
 
 _SYSTEM = (
     "You write to someone about a feeling. Answer in JSON: a poem of three short lines, three "

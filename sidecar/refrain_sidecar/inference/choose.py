@@ -18,6 +18,7 @@ from refrain_sidecar.inference.errors import (
     ModelMissing,
     NoEngine,
 )
+from refrain_sidecar.inference.messages import OLLAMA_MAX_LOGPROBS
 from refrain_sidecar.inference.ollama import OllamaClient, find_tag
 from refrain_sidecar.settings import Settings
 
@@ -47,6 +48,11 @@ class Engine:
     base_url: str
     max_logprobs: int
     client: OllamaClient
+
+    @property
+    def scores_words(self) -> bool:
+        """Whether it scores any words asked for (`logprob_tokens`), as Ollama does not."""
+        return self.max_logprobs > OLLAMA_MAX_LOGPROBS
 
 
 class EngineChooser:

@@ -13,7 +13,11 @@ CUT = "I'm feeling grateful for my friends and this"
     [
         (" my dog\n died  yesterday. ", "my dog died yesterday"),
         (CUT, "I'm feeling grateful for my friends"),
-        ("x" * EVENT_CHARS, "x" * EVENT_CHARS),
+        ("x" * EVENT_CHARS, "x" * (EVENT_CHARS - 1)),
+        (
+            "My manager took credit for my work again in front of everyone",
+            "My manager took credit for my work again",
+        ),
     ],
 )
 def test_phrases(event: str, told: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from refrain_sidecar.enrichment.writing import check_line, check_writing, cut, tidied
+from refrain_sidecar.enrichment.writing import check_line, check_writing, cut, tidied, tidy
 
 GOOD: dict[str, Any] = {
     "poem": ["- A lamp in the hall,", "a coat on its hook,", "the night comes home."],
@@ -44,7 +44,9 @@ def test_faults_are_named(part: str, value: Any, fault: str) -> None:
         ("Tone: sweet", "repeats the form"),
         ("...", "says nothing"),
         ("You deserve to be punished for it", "unkind"),
-        ("the rain tells stories", "there already"),
+        ("But you have to take your own life,", "unkind"),
+        ("You are a lost soul", "unkind"),
+        ("the rain tells stories.", "there already"),
     ],
 )
 def test_a_line_that_will_not_do_says_why(line: str, fault: str) -> None:
@@ -58,7 +60,20 @@ def test_a_line_that_will_not_do_says_why(line: str, fault: str) -> None:
         ("A short line\nand another", "A short line"),
         ("One clause ends here; and another goes on for too long", "One clause ends here"),
         ("no marks at all but far too many words to keep", "no marks at all but far too"),
+        ("go where you always wanted to have gone", "go where you always wanted"),
     ],
 )
-def test_a_long_line_ends_at_a_clause_or_a_word(text: str, line: str) -> None:
+def test_a_long_line_ends_at_a_clause_or_where_a_phrase_may(text: str, line: str) -> None:
     assert cut(text, 30) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (' - "I am  here" ', "I am here"),
+        ('Say "I am here" aloud', 'Say "I am here" aloud'),
+        ('Tell yourself, "I am here.', "Tell yourself, I am here."),
+    ],
+)
+def test_list_marks_and_half_pairs_of_quotes_are_taken_off(text: str, line: str) -> None:
+    assert tidy(text) == line

@@ -18,11 +18,11 @@ _KEPT_LINES = 20
 
 log = logging.getLogger(__name__)
 
-# llama.cpp's threads meet hundreds of times a token. OpenMP spins there for as long as 300,000 turns
-# before a thread sleeps, which is ruinous beside other work (two threads on two busy cores took
-# 18-42 s for what one thread did in 3.5 s); not to spin at all doubles a token's time on idle cores
-# (14 to 24 ms). 10,000 turns, some tens of µs, kept the idle speed, and on busy cores were the
-# fastest of 0, 300, 1000, 3000, 10,000 and 30,000.
+# llama.cpp's threads meet hundreds of times a token. GNU OpenMP spins there far longer than a token
+# takes before a thread sleeps, which is ruinous beside other work (two threads on two busy cores
+# took 18-42 s for what one thread did in 3.5 s); not to spin at all doubles a token's time on idle
+# cores (14 to 24 ms). 10,000 turns, some tens of µs, keep the idle speed, and on busy cores were
+# the fastest of 0, 300, 1000, 3000, 10,000 and 30,000.
 PATIENT_THREADS = {"GOMP_SPINCOUNT": "10000"}
 
 
