@@ -41,7 +41,7 @@ def size(count: float) -> str:
 
 
 def duration(ms: float | None) -> str:
-    """Milliseconds for people: `0.08 ms`, `43 ms`, `2.1 s`, `3 min`."""
+    """Milliseconds for people: `0.08 ms`, `43 ms`, `2.1 s`, `1 min 38 s`, `2 h 5 min`."""
     if ms is None:
         return "–"
     if ms < 10:
@@ -50,7 +50,10 @@ def duration(ms: float | None) -> str:
         return f"{ms:.0f} ms"
     if ms < 90_000:
         return f"{ms / 1000:.1f} s"
-    return f"{ms / 60_000:.0f} min"
+    minutes, seconds = divmod(round(ms / 1000), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def amount(entries: int, size_bytes: int) -> str:
@@ -71,6 +74,7 @@ def progress(console: Console) -> Progress:
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 
@@ -78,7 +82,8 @@ def progress(console: Console) -> Progress:
 def waiting(console: Console, title: str) -> Iterator[None]:
     """A bar that moves, and the time, while what nobody can count goes on; on a terminal only."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    still = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=still) as bars:
         bars.add_task(title, total=None)
         yield
 

@@ -42,7 +42,9 @@ export class Chart {
 
   private data(): uPlot.AlignedData {
     const { at, hits, misses } = this.series;
-    return [at, hits.map((value, index) => value + (misses[index] ?? 0)), hits];
+    // None, not zero: a bar of no height still has an edge.
+    const drawn = (value: number): number | null => (value === 0 ? null : value);
+    return [at, hits.map((value, index) => drawn(value + (misses[index] ?? 0))), hits.map(drawn)];
   }
 
   private redraw(): void {

@@ -137,7 +137,7 @@ function warnings(stats: StatsResult): HTMLElement[] {
 }
 
 function notice(text: string): HTMLElement {
-  return h("div", { class: "notice", role: "alert", "data-testid": ids.problem }, ...prose(text));
+  return h("div", { class: "notice", role: "alert", "data-testid": ids.problem }, h("span", {}, ...prose(text)));
 }
 
 function remedies(titles: readonly string[]): HTMLElement {
