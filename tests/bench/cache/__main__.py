@@ -14,6 +14,7 @@ import platform
 import sqlite3
 import tempfile
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,30 +38,39 @@ class Sizes:
     trace: int
 
 
-FULL = Sizes(entries=10_000, many=1_000_000, turns=120, store_turns=12, stream=20_000, trace=16_000)
-QUICK = Sizes(entries=1_000, many=20_000, turns=20, store_turns=4, stream=2_000, trace=2_000)
+FULL = Sizes(
+    entries=10_000, many=1_000_000, turns=120, store_turns=12, stream=100_000, trace=16_000
+)
+QUICK = Sizes(entries=1_000, many=20_000, turns=20, store_turns=4, stream=4_000, trace=2_000)
 
 
-async def measure(folder: Path, sizes: Sizes) -> list[Section]:
-    for name in ("hits", "zipf", "stores", "policies", "million"):
+PARTS: dict[str, Callable[[Path, Sizes], Awaitable[tuple[Section, ...]]]] = {
+    "hits": lambda folder, sizes: hits.measure(folder, sizes.entries, sizes.turns),
+    "zipf": lambda folder, sizes: zipf.measure(folder, sizes.entries, sizes.stream),
+    "stores": lambda folder, sizes: stores.measure(folder, sizes.store_turns),
+    "policies": lambda folder, sizes: policies.measure(folder, sizes.trace),
+    "million": lambda folder, sizes: million.measure(folder, sizes.many, sizes.turns),
+}
+
+
+async def measure(folder: Path, parts: Iterable[str], sizes: Sizes) -> list[Section]:
+    found: list[Section] = []
+    for name in parts:
         (folder / name).mkdir()
-    found = [
-        await hits.measure(folder / "hits", sizes.entries, sizes.turns),
-        await zipf.measure(folder / "zipf", sizes.entries, sizes.stream),
-        await stores.measure(folder / "stores", sizes.store_turns),
-        await policies.measure(folder / "policies", sizes.trace),
-    ]
-    return [*found, *await million.measure(folder / "million", sizes.many, sizes.turns)]
+        found += await PARTS[name](folder / name, sizes)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-cache", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller sizes, half a minute")
-    quick = parser.parse_args().quick or bool(os.environ.get("QUICK"))
+    parser.add_argument("--only", choices=PARTS, nargs="+", help="some parts of it")
+    given = parser.parse_args()
+    quick = given.quick or bool(os.environ.get("QUICK"))
     console = Console()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="refrain-bench-") as folder:
-        sections = asyncio.run(measure(Path(folder), QUICK if quick else FULL))
+        sections = asyncio.run(measure(Path(folder), given.only or PARTS, QUICK if quick else FULL))
     for section in sections:
         section.print_on(console)
     print(

@@ -61,7 +61,7 @@ async def measure(folder: Path, entries: int, turns: int) -> tuple[Section, Sect
         fill_ours(folder / "few", _FEW)
         await asyncio.wrap_future(filling)
     size = (folder / "refrain" / DATABASE_NAME).stat().st_size
-    many = CacheSettings(cache_dir=folder / "refrain", memory_entries=0, max_bytes=1 << 40)
+    many = CacheSettings(cache_dir=folder / "refrain", memory_entries=1, max_bytes=1 << 40)
     async with AsyncExitStack() as stack:
         raw = stack.enter_context(closing(Raw(folder / "raw.db")))
         threaded = await stack.enter_async_context(aiosqlite.connect(raw.path))
@@ -74,7 +74,8 @@ async def measure(folder: Path, entries: int, turns: int) -> tuple[Section, Sect
         prints = [print_of(n) for n in range(0, entries, step)]
 
         async def fetchall(n: int) -> object:
-            return list(await threaded.execute_fetchall(SELECT, (prints[n].key,)))[0]
+            (row,) = await threaded.execute_fetchall(SELECT, (prints[n].key,))
+            return row
 
         taken = await in_turns(
             {

@@ -17,7 +17,7 @@ POLICIES: tuple[Literal["cost", "lru"], ...] = ("cost", "lru")
 _ROOM = 0.2
 
 
-async def measure(folder: Path, length: int) -> Section:
+async def measure(folder: Path, length: int) -> tuple[Section, ...]:
     played: dict[tuple[str, str], Played] = {}
     files: list[float] = []
     limits: dict[str, int] = {}
@@ -44,7 +44,7 @@ async def measure(folder: Path, length: int) -> Section:
         for name in TRACES
     )
     fullest = max(one.fullest for one in played.values())
-    return Section(
+    section = Section(
         "policies",
         f"Share of the milliseconds saved, traces of {length:,} questions",
         ("trace", "limit", "cost", "lru", "cost to lru"),
@@ -69,6 +69,7 @@ async def measure(folder: Path, length: int) -> Section:
             f"{max(files):.2f} of the limit at the most.",
         ),
     )
+    return (section,)
 
 
 def _share(one: Played) -> float:

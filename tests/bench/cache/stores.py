@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import statistics
 import time
@@ -41,7 +42,7 @@ async def at_once(numbers: range, store: Callable[[int], Awaitable[bool]]) -> No
     await asyncio.gather(*(caller() for _ in range(AT_ONCE)))
 
 
-async def measure(folder: Path, turns: int) -> Section:
+async def measure(folder: Path, turns: int) -> tuple[Section, ...]:
     async with AsyncExitStack() as stack:
         raw = stack.enter_context(closing(Raw(folder / "raw.db")))
         counted = stack.enter_context(closing(DiskCache(folder / "counted", counts=True)))
@@ -61,40 +62,39 @@ async def measure(folder: Path, turns: int) -> Section:
             return await ours.set(content=question(n), cache_type=KIND, value=answer(n))
 
         async def threaded_sets(n: int) -> bool:
-            async with threaded.execute(
-                "INSERT INTO entries VALUES (?, ?)", (keys[n - first], str(answer(n)))
-            ):
+            values = (keys[n], json.dumps(answer(n)))
+            async with threaded.execute("INSERT INTO entries VALUES (?, ?)", values):
                 return True
 
-        def one_by_one(store: Callable[[str, object], None], names: list[str]) -> None:
-            for n, name in enumerate(names, first):
-                store(name, answer(n))
+        def one_by_one(
+            store: Callable[[str, object], None], names: list[str]
+        ) -> Callable[[range], Awaitable[None]]:
+            async def run(numbers: range) -> None:
+                for n in numbers:
+                    store(names[n], answer(n))
 
-        async def plainly(store: Callable[[str, object], None], names: list[str]) -> None:
-            one_by_one(store, names)
+            return run
 
-        rates: dict[str, list[float]] = {}
+        keys = [print_of(n).key for n in range(turns * PER_TURN)]
+        prompts = [question(n) for n in range(turns * PER_TURN)]
+        runs: dict[str, Callable[[range], Awaitable[None]]] = {
+            RAW: one_by_one(raw.set, keys),
+            OURS: lambda numbers: at_once(numbers, ours_sets),
+            "aiosqlite, 64 at once": lambda numbers: at_once(numbers, threaded_sets),
+            "diskcache, LRU and statistics": one_by_one(counted.set, keys),
+            "litellm disk": one_by_one(litellm.set, keys),
+            LANGCHAIN: one_by_one(langchain.set, prompts),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in runs}
         rng = random.Random(3)
-        for turn in track(range(turns), description="Storing"):
-            first = turn * PER_TURN
-            numbers = range(first, first + PER_TURN)
-            keys = [print_of(n).key for n in numbers]
-            prompts = [question(n) for n in numbers[:LANGCHAIN_PER_TURN]]
-            runs: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
-                RAW: (PER_TURN, lambda: plainly(raw.set, keys)),
-                OURS: (PER_TURN, lambda: at_once(numbers, ours_sets)),
-                "aiosqlite, 64 at once": (PER_TURN, lambda: at_once(numbers, threaded_sets)),
-                "diskcache, LRU and statistics": (PER_TURN, lambda: plainly(counted.set, keys)),
-                "litellm disk": (PER_TURN, lambda: plainly(litellm.set, keys)),
-                LANGCHAIN: (LANGCHAIN_PER_TURN, lambda: plainly(langchain.set, prompts)),
-            }
+        for first in track(range(0, turns * PER_TURN, PER_TURN), description="Storing"):
             for name in shuffled(rng, runs):
-                count, run = runs[name]
+                count = LANGCHAIN_PER_TURN if name == LANGCHAIN else PER_TURN
                 began = time.perf_counter()
-                await run()
-                rates.setdefault(name, []).append(count / (time.perf_counter() - began))
+                await runs[name](range(first, first + count))
+                rates[name].append(count / (time.perf_counter() - began))
     rate = {name: statistics.median(found) for name, found in rates.items()}
-    return Section(
+    section = Section(
         "stores",
         f"Stores of ~1 KB a second, median of {turns} turns",
         ("candidate", "a second", "ratio to raw"),
@@ -117,3 +117,4 @@ async def measure(folder: Path, turns: int) -> Section:
             "LangChain keeps SQLite's defaults and waits for the disk each time.",
         ),
     )
+    return (section,)
