@@ -1,4 +1,4 @@
-"""One lookup from end to end: memory, file, flight, engine; and the one outcome it ends in."""
+"""A miss from end to end: file, flight, engine; and the one outcome it ends in."""
 
 from __future__ import annotations
 
@@ -36,11 +36,8 @@ class Answering:
         """Cancel every run under way."""
         await self._flights.close()
 
-    async def lookup(self, fp: Fingerprint, started: float) -> Outcome[Any] | None:
-        """What is not in memory from the file, or None; counted."""
-        hit = await self._tiers.from_disk(fp, started)
-        if hit is not None:
-            return hit
+    async def missed(self, fp: Fingerprint) -> None:
+        """Count a lookup that found nothing and computes nothing."""
         if self._bypass_reason() is not None:
             self._books.counters.bypassed((fp.kind, fp.model))
         else:
@@ -48,7 +45,6 @@ class Answering:
             self._books.counters.miss((fp.kind, fp.model), explain.cause_of(why), None)
             self._books.missed(why)
         self._books.changed()
-        return None
 
     async def answer(self, question: Question, started: float) -> Outcome[Any]:
         """The answer to what is not in memory, stored or computed; counted."""

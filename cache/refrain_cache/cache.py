@@ -184,8 +184,11 @@ class AsyncCache:
     async def lookup(self, fp: Fingerprint) -> Outcome[Any] | None:
         """The stored answer, or None. Counted as a hit or a miss."""
         started = self._tick()
-        hit = self._tiers.from_memory(fp.key, started)
-        return hit if hit is not None else await self._answering.lookup(fp, started)
+        tiers = self._tiers
+        hit = tiers.from_memory(fp.key, started) or await tiers.from_disk(fp, started)
+        if hit is None:
+            await self._answering.missed(fp)
+        return hit
 
     async def peek(self, fp: Fingerprint) -> bool:
         """Whether a lookup would hit now. Not counted, and no use of the entry."""

@@ -15,7 +15,8 @@ from refrain_cache.tally import Group
 MEMORY_BYTES = 64 * 1024 * 1024
 
 
-_NEVER = float("inf")
+# When what does not expire expires.
+NEVER = float("inf")
 
 
 @define
@@ -53,7 +54,7 @@ def remember(
 ) -> Remembered:
     """A stored form as it is kept in memory."""
     held = encoded if encoded.copy is None else encoded.copy
-    return Remembered(held, _NEVER if expires_at is None else expires_at, cost_ms, group)
+    return Remembered(held, NEVER if expires_at is None else expires_at, cost_ms, group)
 
 
 class MemoryTier:
@@ -67,7 +68,6 @@ class MemoryTier:
         self._entries: OrderedDict[str, Remembered] = OrderedDict()
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._sizes: dict[str, int] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -90,16 +90,15 @@ class MemoryTier:
                 found.asked = False
                 self._entries[oldest] = found
             else:
-                self._bytes -= self._sizes.pop(oldest)
+                self._bytes -= found.size
         self._entries[key] = entry
-        self._sizes[key] = size
         self._bytes += size
 
     def drop(self, key: str) -> None:
-        if self._entries.pop(key, None) is not None:
-            self._bytes -= self._sizes.pop(key)
+        found = self._entries.pop(key, None)
+        if found is not None:
+            self._bytes -= found.size
 
     def clear(self) -> None:
         self._entries.clear()
-        self._sizes.clear()
         self._bytes = 0

@@ -35,7 +35,7 @@ class CacheSettings:
     max_bytes: int = 536_870_912
     max_entries: int | None = None
     eviction: Literal["cost", "lru"] = "cost"
-    memory_entries: int = 4096
+    memory_entries: int = 8192
 
     def ttl_of(self, kind: str) -> float:
         """How long an entry of a kind is kept unless its caller says otherwise, in seconds."""

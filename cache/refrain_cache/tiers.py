@@ -15,7 +15,7 @@ from refrain_cache.faults import Fault, StoreFault
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.health import Health
 from refrain_cache.lease import Owned
-from refrain_cache.memory import MemoryTier, Remembered, remember
+from refrain_cache.memory import NEVER, MemoryTier, Remembered, remember
 from refrain_cache.outcome import Outcome, Tier
 from refrain_cache.reader import Row
 from refrain_cache.rows import NewEntry
@@ -111,9 +111,9 @@ class Tiers:
                 dropping = self.run_behind(_awaited(store.drop_damaged(fp.key)))
                 await asyncio.wait((dropping,), timeout=_DROP_PATIENCE_S)
             return None
-        encoded = codec.Encoded(data, bool(packed), digest, codec.copied(value))
-        found = remember(
-            encoded, expires_at=expires_at, cost_ms=cost_ms, group=self._group(fp.kind, model)
+        copy = codec.copied(value) or codec.Encoded(data, bool(packed), digest)
+        found = Remembered(
+            copy, NEVER if expires_at is None else expires_at, cost_ms, self._group(fp.kind, model)
         )
         self.memory.put(fp.key, found)
         return self._hit(fp.key, value, found, "disk", started, now)
