@@ -1,40 +1,66 @@
-// A step of a journey: a test that leaves a screenshot, and on failure all that may explain it.
+// A journey and its steps: tests that leave a screenshot, and on failure all that may explain it.
 import { cp, glob, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { it } from 'node:test';
+import { after, before, it } from 'node:test';
+import type { Browser } from 'playwright-core';
 
 import { root } from '../bootstrap/places.mjs';
-import type { Window } from '../workbench/window.ts';
-import type { CodeServer } from './code-server.ts';
+import { startBrowser, Window } from '../workbench/window.ts';
+import { CodeServer } from './code-server.ts';
 import { limit } from './limits.ts';
+import { Installation } from './place.ts';
 
 const SCREENSHOTS = join(root, 'screenshots');
 
-/** What a step works with; filled in by the journey's own preparation. */
-export interface Journey {
-  readonly name: string;
-  server?: CodeServer;
-  window?: Window;
+/** What a journey finds when it sets out; all that it names is made anew. */
+export interface Scene {
+  /** Replaces the PATH that leads to a Python, for a machine where none fits. */
+  readonly path?: (folder: string) => Promise<string>;
+  /** Fetches the embedded model, unless an earlier run did. */
+  readonly model?: boolean;
+  /** Keys of the configuration's `inference` that differ from the sample's. */
+  readonly inference?: () => Promise<Record<string, unknown>>;
+  /** Settings of the server's machine. */
+  readonly machine?: Record<string, unknown>;
+}
+
+/** What a step works with: the scene once it is set. */
+export interface Stage {
+  readonly installation: Installation;
+  readonly workspace: string;
+  readonly server: CodeServer;
+  readonly browser: Browser;
+  readonly window: Window;
 }
 
 /** What a step may leave beside its result: a line in the report, a picture on the way. */
 export interface Witness {
   note(text: string): void;
-  picture(): Promise<void>;
+  picture(name?: string): Promise<void>;
 }
 
-export type Step = (title: string, body: (witness: Witness) => Promise<void>) => void;
+export type Step = (title: string, body: (on: Stage & Witness) => Promise<void>) => void;
 
 /**
- * Steps of one journey run in order; each begins where the one before it ended. After one that
- * failed the rest are skipped: they would only fail for its reason, each after a long wait.
+ * Sets the scene before the first step, clears it away after the last, and returns what declares a
+ * step. Steps run in order; each begins where the one before it ended. After one that failed the
+ * rest are skipped: they would only fail for its reason, each after a long wait.
  */
-export function stepsOf(journey: Journey): Step {
+export function journey(name: string, scene: Scene = {}): Step {
+  const stage: Partial<Writable<Stage>> = {};
+  before(() => set(stage, name, scene), { timeout: limit.install });
+  after(async () => {
+    await stage.window?.close();
+    await stage.browser?.close();
+    await stage.server?.stop();
+    await stage.installation?.remove();
+  });
+
   let number = 0;
   let failed: string | undefined;
   return (title, body) => {
     number += 1;
-    const name = `${journey.name}-${String(number).padStart(2, '0')}-${slug(title)}`;
+    const file = `${name}-${String(number).padStart(2, '0')}-${slug(title)}`;
     it(title, { timeout: limit.step }, async (test) => {
       if (failed !== undefined) {
         test.skip(`“${failed}” failed before it`);
@@ -42,31 +68,45 @@ export function stepsOf(journey: Journey): Step {
       }
       try {
         await body({
+          ...(stage as Stage),
           note: (text) => test.diagnostic(text),
-          picture: () => screenshot(journey, `${name}-on-the-way`),
+          picture: (what = 'on the way') => screenshot(stage, `${file}-${slug(what)}`),
         });
       } catch (error) {
         failed = title;
-        await keepEvidence(journey, name);
+        await keepEvidence(stage, file);
         throw error;
       }
-      await screenshot(journey, name);
+      await screenshot(stage, file);
     });
   };
 }
 
-async function screenshot({ window }: Journey, name: string): Promise<void> {
-  await window?.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Part by part, so that a scene that cannot be set is cleared away as far as it was. */
+async function set(stage: Partial<Writable<Stage>>, name: string, scene: Scene): Promise<void> {
+  stage.installation = await Installation.make(scene.path);
+  if (scene.model) await stage.installation.fetchModel();
+  stage.workspace = await stage.installation.workspace(name, await scene.inference?.());
+  stage.server = await CodeServer.start(stage.installation, scene.machine);
+  stage.browser = await startBrowser();
+  stage.window = await Window.open(stage.browser, stage.server.address, stage.workspace);
+}
+
+async function screenshot({ window }: Partial<Stage>, name: string): Promise<void> {
+  // Not in the middle of a message that slides in.
+  await window?.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), animations: 'disabled' });
 }
 
 /** The picture of the window now, in the folder that the documentation shows. */
 export async function screenshotForReaders(window: Window): Promise<void> {
   if (process.env['REFRAIN_E2E_DOCS'] !== '1') return;
   await mkdir(join(root, 'docs'), { recursive: true });
-  await window.page.screenshot({ path: join(root, 'docs', 'screenshot.png') });
+  await window.page.screenshot({ path: join(root, 'docs', 'screenshot.png'), animations: 'disabled' });
 }
 
-async function keepEvidence({ window, server }: Journey, name: string): Promise<void> {
+async function keepEvidence({ window, server }: Partial<Stage>, name: string): Promise<void> {
   const folder = join(SCREENSHOTS, 'failures', name);
   await mkdir(folder, { recursive: true });
   if (window) {

@@ -3,15 +3,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe } from 'node:test';
-import type { Browser } from 'playwright-core';
+import { describe } from 'node:test';
 
-import { CodeServer } from '../harness/code-server.ts';
+import { contrast, distance } from '../harness/colour.ts';
 import { limit } from '../harness/limits.ts';
-import { Installation } from '../harness/place.ts';
 import { isAlive, type Process } from '../harness/processes.ts';
 import { engines, sidecars, theSidecar } from '../harness/sidecars.ts';
-import { screenshotForReaders, stepsOf, type Journey } from '../harness/steps.ts';
+import { journey, screenshotForReaders } from '../harness/steps.ts';
 import { cpu, storedStats } from '../harness/truth.ts';
 import { until } from '../harness/until.ts';
 import { onTheWheel } from '../harness/wheel.ts';
@@ -19,73 +17,39 @@ import { EnrichmentPanel, type ShownAnswer } from '../panels/enrichment-panel.ts
 import { ReportPanel } from '../panels/report-panel.ts';
 import { StatsPanel } from '../panels/stats-panel.ts';
 import type { StatusBarItem } from '../workbench/status-bar.ts';
-import { startBrowser, Window } from '../workbench/window.ts';
+import type { Window } from '../workbench/window.ts';
 
 const GRATEFUL = 3;
 const ANGRY = 5;
+/** The last is the one VS Code begins with, and the steps after it. */
+const THEMES = [
+  ['Dark 2026', 'vscode-dark'],
+  ['Dark High Contrast', 'vscode-high-contrast'],
+  ['Light High Contrast', 'vscode-high-contrast-light'],
+  ['Light 2026', 'vscode-light'],
+] as const;
 /** Bar: an extension host killed with SIGKILL leaves no sidecar after this many ms. */
 const ORPHANS_GONE_MS = 3000;
 
-const journey: Journey = { name: 'reflection' };
-const step = stepsOf(journey);
-
 describe('a reflection, from its selection to its cached answer', () => {
-  let installation: Installation;
-  let server: CodeServer;
-  let browser: Browser;
-  let window: Window;
-  let workspace: string;
-  let statusBar: StatusBarItem;
+  const step = journey('reflection', { model: true });
   let first: ShownAnswer;
 
-  before(
-    async () => {
-      installation = await Installation.make();
-      await installation.fetchModel();
-      workspace = await installation.workspace('reflections');
-      journey.server = server = await CodeServer.start(installation);
-      browser = await startBrowser();
-      journey.window = window = await Window.open(browser, server.address, workspace);
-      statusBar = window.statusBar('refrain.refrain.refrain.status');
-    },
-    { timeout: limit.install },
-  );
-
-  after(async () => {
-    await window?.close();
-    await browser?.close();
-    await server?.stop();
-    await installation?.remove();
-  });
-
-  const enrich = async (line: number): Promise<void> => {
-    await window.editor.open('reflections.md');
-    await window.editor.selectLine(line);
-    await window.quickPick.run('Refrain: Enrich Selection');
-  };
-
-  const showStats = async (): Promise<StatsPanel> => {
-    await window.quickPick.run('Refrain: Show Cache Stats');
-    const panel = new StatsPanel(window);
-    await panel.waitFor();
-    return panel;
-  };
-
-  step('the sidecar runs in a Python with none of our packages', async () => {
+  step('the sidecar runs in a Python with none of our packages', async ({ installation, server, window }) => {
     const sidecar = await theSidecar(server);
     assert.equal(sidecar.command[0], installation.python);
-    await statusBar.shows(/^–$/);
-    await statusBar.tooltipShows(/no lookup in this session yet/);
+    await status(window).shows(/^–$/);
+    await status(window).tooltipShows(/no lookup in this session yet/);
   });
 
-  step('Show Cache Stats opens the panel on an empty cache', async () => {
-    const panel = await showStats();
+  step('Show Cache Stats opens the panel on an empty cache', async ({ installation, workspace, window }) => {
+    const panel = await showStats(window);
     await panel.shows({ hits: 0, misses: 0, coalesced: 0, entries: 0, bytes: 0 });
     assert.equal((await storedStats(installation, workspace)).entries, 0);
   });
 
-  step('Enrich Selection gives a real model’s answer: a MISS, on the wheel', async ({ note }) => {
-    await enrich(GRATEFUL);
+  step('Enrich Selection gives a real model’s answer: a MISS, on the wheel', async ({ installation, server, window, note }) => {
+    await enrich(window, GRATEFUL);
     first = await new EnrichmentPanel(window).answer(/^MISS/);
     note(`${first.wheel.join(' › ')}; ${first.stages.join(', ')}; ${first.engine}`);
     assert.ok(await onTheWheel(installation, first.wheel), `${first.wheel.join('/')} is not on the wheel`);
@@ -97,32 +61,31 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.equal(engines(server).length, 1);
   });
 
-  step('the same selection again is a HIT with the same answer', async () => {
-    await enrich(GRATEFUL);
+  step('the same selection again is a HIT with the same answer', async ({ window }) => {
+    await enrich(window, GRATEFUL);
     const second = await new EnrichmentPanel(window).answer(/^HIT/);
     assert.match(second.stages[1], /^HIT/);
     assert.deepEqual({ ...second, stages: [] }, { ...first, stages: [] });
-    await screenshotForReaders(window);
   });
 
-  step('the status bar follows: two hits of four lookups', async () => {
-    await statusBar.shows(/^50%$/);
-    const tooltip = await statusBar.tooltipShows(/Engine: embedded/);
+  step('the status bar follows: two hits of four lookups', async ({ window }) => {
+    await status(window).shows(/^50%$/);
+    const tooltip = await status(window).tooltipShows(/Engine: embedded/);
     assert.match(tooltip, /Stage 1\s+1\s+1\s+50%/);
     assert.match(tooltip, /Stage 2\s+1\s+1\s+50%/);
   });
 
-  step('another text is a MISS, and the rate follows', async () => {
-    await enrich(ANGRY);
+  step('another text is a MISS, and the rate follows', async ({ installation, window }) => {
+    await enrich(window, ANGRY);
     const other = await new EnrichmentPanel(window).answer(/^MISS/);
     assert.ok(await onTheWheel(installation, other.wheel), `${other.wheel.join('/')} is not on the wheel`);
     // Stage 2 is keyed on the feelings, which both texts may share.
     const hits = 2 + Number(/^HIT/.test(other.stages[1]));
-    await statusBar.shows(new RegExp(`^${Math.round((hits / 6) * 100)}%$`));
+    await status(window).shows(new RegExp(`^${Math.round((hits / 6) * 100)}%$`));
   });
 
-  step('the panel’s numbers are those of the command line on the same cache file', async ({ note }) => {
-    const panel = await showStats();
+  step('the panel’s numbers are those of the command line on the same cache file', async ({ installation, workspace, window, note }) => {
+    const panel = await showStats(window);
     await panel.chooseWindow('all');
     const { hits, misses, entries, bytes } = await panel.numbers();
     const stored = await storedStats(installation, workspace);
@@ -140,7 +103,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.equal(entries, misses);
   });
 
-  step('the tree lists the entries without their texts', async ({ picture }) => {
+  step('the tree lists the entries without their texts', async ({ window }) => {
     await window.activity('Refrain');
     const rows = await until(
       'the two kinds and their entries',
@@ -153,11 +116,34 @@ describe('a reflection, from its selection to its cached answer', () => {
     const text = rows.join('\n');
     for (const shown of ['Stage 1', 'Stage 2', first.wheel[0]]) assert.ok(text.includes(shown), text);
     assert.doesNotMatch(text, /beautiful day/);
-    await picture();
+  });
+
+  step('in every theme hits and misses are told apart, and their names can be read', async ({ window, note, picture }) => {
+    for (const [theme, kind] of THEMES) {
+      await window.theme(theme);
+      const { hit, miss, ground } = await new StatsPanel(window).colours(kind);
+      const badge = await new EnrichmentPanel(window).outcomeColours(1, kind);
+      const seen = { apart: distance(hit, miss), hit: contrast(hit, ground), miss: contrast(miss, ground) };
+      const read = contrast(badge.ink, badge.ground);
+      const told = Object.entries({ ...seen, read }).map(([what, value]) => `${what} ${value.toFixed(1)}`);
+      note(`${theme}: ${told.join(', ')}`);
+      await picture(theme);
+      assert.ok(seen.apart >= 30 && seen.hit >= 3 && seen.miss >= 3, `${theme}: ${told.join(', ')}`);
+      assert.ok(read >= 4.5, `${theme}: the outcome’s name has a contrast of ${read.toFixed(1)}`);
+    }
+  });
+
+  step('the panel follows a third enrichment, another HIT', async ({ window }) => {
+    const panel = new StatsPanel(window);
+    const { hits, misses } = await panel.numbers();
+    await enrich(window, GRATEFUL);
+    await new EnrichmentPanel(window).answer(/^HIT/);
+    await (await showStats(window)).shows({ hits: hits + 2, misses });
+    await screenshotForReaders(window);
     await window.activity('Explorer');
   });
 
-  step('Explain Last Miss says that the text was never seen', async () => {
+  step('Explain Last Miss says that the text was never seen', async ({ window }) => {
     await window.quickPick.run('Refrain: Explain Last Miss');
     const report = new ReportPanel(window);
     assert.match(await report.lead(/Last Miss/), /not been asked before/i);
@@ -165,10 +151,11 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.match(await report.value('key'), /^[0-9a-f]{64}$/);
   });
 
-  step('Check CPU Threads shows what psutil says', async ({ note }) => {
+  step('Check CPU Threads shows what psutil says', async ({ installation, window, note }) => {
     await window.quickPick.run('Refrain: Check CPU Threads');
     const report = new ReportPanel(window);
-    await report.lead(/CPU/);
+    assert.doesNotMatch(await report.lead(/CPU/), /`/);
+    assert.match(await report.value('measured'), /not calibrated yet/);
     const true_ = await cpu(installation);
     note(JSON.stringify(true_));
     assert.equal(await report.value('logical'), String(true_.logical));
@@ -179,19 +166,15 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.ok(advised >= 1 && advised <= true_.affinity, `${advised} threads advised`);
   });
 
-  step('Tasks: Run Task → Show Cache Stats prints in the terminal', async ({ picture }) => {
-    await window.quickPick.run('Tasks: Run Task');
-    await window.quickPick.choose(/refrain$/);
-    await window.quickPick.choose(/Show Cache Stats$/);
+  step('Tasks: Run Task → Show Cache Stats prints in the terminal', async ({ installation, workspace, window }) => {
+    await window.quickPick.runAndChoose('Tasks: Run Task', /refrain$/, /Show Cache Stats$/);
     const { entries } = await storedStats(installation, workspace);
     const screen = await window.terminal.shows(/hit rate/i);
     assert.match(screen, new RegExp(`${entries} entries`));
     assert.match(screen, /stage1_enrichment/);
-    await picture();
-    await window.quickPick.run('View: Hide Panel');
   });
 
-  step('Open Configuration opens the file; a bad value is reported on its line', async ({ picture }) => {
+  step('Open Configuration opens the file; a bad value is reported on its line', async ({ workspace, window, picture }) => {
     await window.quickPick.run('Refrain: Open Configuration');
     await window.editor.tab('perf_config.json');
     const file = join(workspace, 'config', 'perf_config.json');
@@ -216,7 +199,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     await window.quickPick.run('View: Hide Panel');
   });
 
-  step('an edit of the configuration applies without a restart', async () => {
+  step('an edit of the configuration applies without a restart', async ({ workspace, server, window }) => {
     const sidecar = await theSidecar(server);
     const file = join(workspace, 'config', 'perf_config.json');
     const lines = (await readFile(file, 'utf8')).split('\n');
@@ -224,47 +207,46 @@ describe('a reflection, from its selection to its cached answer', () => {
     const on = lines[at] ?? '';
     await window.editor.open('perf_config.json');
     await window.editor.replaceLine(at + 1, on.replace('true', 'false'));
-    const panel = await showStats();
+    const panel = await showStats(window);
     await panel.stateIs(/off/);
     await window.editor.open('perf_config.json');
     await window.editor.replaceLine(at + 1, on);
-    await showStats();
+    await showStats(window);
     await panel.stateIs(/on/);
     assert.ok(isAlive(sidecar));
   });
 
-  step('Restart Sidecar starts another, which finds the answer on disk', async () => {
+  step('Restart Sidecar starts another, which finds the answer on disk', async ({ server, window }) => {
     const before = await theSidecar(server);
     await window.quickPick.run('Refrain: Restart Sidecar');
     await theSidecar(server, before);
     await until('the former sidecar to end', () => !isAlive(before), { within: limit.editor });
-    await enrich(GRATEFUL);
+    await enrich(window, GRATEFUL);
     const again = await new EnrichmentPanel(window).answer(/^HIT \(disk\)/);
     assert.deepEqual({ ...again, stages: [] }, { ...first, stages: [] });
   });
 
-  step('a sidecar that is killed comes back', async () => {
+  step('a sidecar that is killed comes back', async ({ installation, workspace, server, window }) => {
     const before = await theSidecar(server);
     process.kill(before.pid, 'SIGKILL');
     await theSidecar(server, before);
     const { entries } = await storedStats(installation, workspace);
-    const panel = await showStats();
+    const panel = await showStats(window);
     await panel.chooseWindow('session');
     await panel.shows({ hits: 0, misses: 0, entries });
   });
 
-  step('Purge Cache says how many go, and empties', async ({ picture }) => {
+  step('Purge Cache says how many go, and empties', async ({ installation, workspace, window, picture }) => {
     const { entries } = await storedStats(installation, workspace);
-    await window.quickPick.run('Refrain: Purge Cache…');
-    await window.quickPick.choose(/Everything$/);
+    await window.quickPick.runAndChoose('Refrain: Purge Cache…', /Everything$/);
     assert.match(await window.dialog.text(), new RegExp(`Purge ${entries} entries`));
     await picture();
     await window.dialog.press(/^Purge$/);
     assert.match(await window.notifications.message(/Purged/), new RegExp(`Purged ${entries} entries`));
     await window.notifications.clear();
     assert.equal((await storedStats(installation, workspace)).entries, 0);
-    await (await showStats()).shows({ entries: 0, bytes: 0 });
-    await enrich(GRATEFUL);
+    await (await showStats(window)).shows({ entries: 0, bytes: 0 });
+    await enrich(window, GRATEFUL);
     await new EnrichmentPanel(window).answer(/^MISS/);
     await window.quickPick.run('Refrain: Explain Last Miss');
     const report = new ReportPanel(window);
@@ -272,7 +254,7 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.match(await report.all(), /purged/i);
   });
 
-  step('killing the extension host leaves neither sidecar nor engine', async ({ note }) => {
+  step('killing the extension host leaves neither sidecar nor engine', async ({ server, note }) => {
     const orphans: Process[] = [...sidecars(server), ...engines(server)];
     assert.equal(orphans.length, 2, 'a sidecar and its engine run');
     const [host] = server.extensionHosts();
@@ -286,3 +268,20 @@ describe('a reflection, from its selection to its cached answer', () => {
     note(`gone after ${Date.now() - killed} ms`);
   });
 });
+
+function status(window: Window): StatusBarItem {
+  return window.statusBar('refrain.refrain.refrain.status');
+}
+
+async function enrich(window: Window, line: number): Promise<void> {
+  await window.editor.open('reflections.md');
+  await window.editor.selectLine(line);
+  await window.quickPick.run('Refrain: Enrich Selection');
+}
+
+async function showStats(window: Window): Promise<StatsPanel> {
+  await window.quickPick.run('Refrain: Show Cache Stats');
+  const panel = new StatsPanel(window);
+  await panel.waitFor();
+  return panel;
+}

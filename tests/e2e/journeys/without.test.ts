@@ -3,49 +3,23 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe } from 'node:test';
-import type { Browser } from 'playwright-core';
+import { describe } from 'node:test';
 
-import { CodeServer } from '../harness/code-server.ts';
 import { limit } from '../harness/limits.ts';
-import { Installation } from '../harness/place.ts';
 import { sidecars, theSidecar } from '../harness/sidecars.ts';
-import { stepsOf, type Journey } from '../harness/steps.ts';
+import { journey } from '../harness/steps.ts';
 import { ReportPanel } from '../panels/report-panel.ts';
 import { StatsPanel } from '../panels/stats-panel.ts';
-import { startBrowser, Window } from '../workbench/window.ts';
 
 const STATUS = 'refrain.refrain.refrain.status';
 
 describe('without an engine', () => {
-  const journey: Journey = { name: 'no-engine' };
-  const step = stepsOf(journey);
-  let installation: Installation;
-  let server: CodeServer;
-  let browser: Browser;
-  let window: Window;
-
-  before(
-    async () => {
-      installation = await Installation.make();
-      const base_url = `http://127.0.0.1:${await closedPort()}`;
-      const workspace = await installation.workspace('no-engine', { engine: 'ollama', base_url });
-      journey.server = server = await CodeServer.start(installation);
-      browser = await startBrowser();
-      journey.window = window = await Window.open(browser, server.address, workspace);
-      await theSidecar(server);
-    },
-    { timeout: limit.install },
-  );
-
-  after(async () => {
-    await window?.close();
-    await browser?.close();
-    await server?.stop();
-    await installation?.remove();
+  const step = journey('no-engine', {
+    inference: async () => ({ engine: 'ollama', base_url: `http://127.0.0.1:${await closedPort()}` }),
   });
 
-  step('Enrich Selection says that Ollama does not answer and what to do', async ({ note }) => {
+  step('Enrich Selection says that Ollama does not answer and what to do', async ({ server, window, note }) => {
+    await theSidecar(server);
     await window.editor.open('reflections.md');
     await window.editor.selectLine(3);
     await window.quickPick.run('Refrain: Enrich Selection');
@@ -59,28 +33,27 @@ describe('without an engine', () => {
       'Open Configuration',
       'Show Log',
     ]);
-    await window.notifications.clear();
   });
 
-  step('the status bar warns and its tooltip says why', async () => {
+  step('the status bar warns and its tooltip says why', async ({ window }) => {
+    await window.notifications.clear();
     const item = window.statusBar(STATUS);
     await item.becomes('warning');
     await item.tooltipShows(/No engine/);
   });
 
-  step('Show Cache Stats answers all the same, and says that there is no engine', async () => {
+  step('Show Cache Stats answers all the same, and says that there is no engine', async ({ window }) => {
     await window.quickPick.run('Refrain: Show Cache Stats');
     const panel = new StatsPanel(window);
     await panel.shows({ entries: 0 });
     assert.match(await panel.problem(), /ollama/i);
   });
 
-  step('Check CPU Threads, Purge Cache and Check Set-up answer all the same', async () => {
+  step('Check CPU Threads, Purge Cache and Check Set-up answer all the same', async ({ window }) => {
     await window.quickPick.run('Refrain: Check CPU Threads');
     const report = new ReportPanel(window);
     assert.notEqual(await report.lead(/CPU/), '');
-    await window.quickPick.run('Refrain: Purge Cache…');
-    await window.quickPick.choose(/Everything$/);
+    await window.quickPick.runAndChoose('Refrain: Purge Cache…', /Everything$/);
     await window.notifications.message(/Nothing to purge/);
     await window.notifications.clear();
     await window.quickPick.run('Refrain: Check Set-up');
@@ -90,34 +63,12 @@ describe('without an engine', () => {
 });
 
 describe('without a Python that fits', () => {
-  const journey: Journey = { name: 'no-python' };
-  const step = stepsOf(journey);
-  let installation: Installation;
-  let server: CodeServer;
-  let browser: Browser;
-  let window: Window;
-
-  before(
-    async () => {
-      installation = await Installation.make(pathWithAnOldPython);
-      const workspace = await installation.workspace('no-python');
-      journey.server = server = await CodeServer.start(installation, {
-        'refrain.pythonPath': '/nowhere/python3',
-      });
-      browser = await startBrowser();
-      journey.window = window = await Window.open(browser, server.address, workspace);
-    },
-    { timeout: limit.install },
-  );
-
-  after(async () => {
-    await window?.close();
-    await browser?.close();
-    await server?.stop();
-    await installation?.remove();
+  const step = journey('no-python', {
+    path: pathWithAnOldPython,
+    machine: { 'refrain.pythonPath': '/nowhere/python3' },
   });
 
-  step('a message lists every candidate and why it will not do', async () => {
+  step('a message lists every candidate and why it will not do', async ({ server, window }) => {
     const message = await window.notifications.message(/python/i, limit.start);
     assert.match(message, /\/nowhere\/python3/);
     assert.match(message, /not found/);
@@ -125,11 +76,11 @@ describe('without a Python that fits', () => {
     assert.match(message, /too old for us/);
     assert.match(message, /3\.11/);
     assert.ok((await window.notifications.buttons(/python/i)).includes('Set Python Path'));
-    await window.notifications.clear();
     assert.deepEqual(sidecars(server), []);
   });
 
-  step('the status bar warns, and Enrich Selection says the same', async () => {
+  step('the status bar warns, and Enrich Selection says the same', async ({ window }) => {
+    await window.notifications.clear();
     await window.statusBar(STATUS).becomes('warning');
     await window.editor.open('reflections.md');
     await window.editor.selectLine(3);

@@ -1,7 +1,8 @@
+import type { Rgb } from '../harness/colour.ts';
 import { limit } from '../harness/limits.ts';
 import { ENRICHMENT_IDS } from '../harness/test-ids.ts';
 import { until } from '../harness/until.ts';
-import type { Webview } from '../workbench/webview.ts';
+import type { ThemeKind, Webview } from '../workbench/webview.ts';
 import type { Window } from '../workbench/window.ts';
 
 export interface ShownAnswer {
@@ -50,6 +51,11 @@ export class EnrichmentPanel {
       tips: lines(await text(ENRICHMENT_IDS.tips)),
       closing: await text(ENRICHMENT_IDS.closing),
     };
+  }
+
+  /** The colour of a stage's outcome, and the page's. */
+  async outcomeColours(stage: 1 | 2, theme: ThemeKind): Promise<{ ink: Rgb; ground: Rgb }> {
+    return this.#view.colours(ENRICHMENT_IDS.stage(stage), theme);
   }
 }
 

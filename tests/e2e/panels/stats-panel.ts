@@ -1,7 +1,8 @@
+import type { Rgb } from '../harness/colour.ts';
 import { limit } from '../harness/limits.ts';
 import { STATS_IDS } from '../harness/test-ids.ts';
 import { until } from '../harness/until.ts';
-import type { Webview } from '../workbench/webview.ts';
+import type { ThemeKind, Webview } from '../workbench/webview.ts';
 import type { Window } from '../workbench/window.ts';
 
 const NUMBERS = ['hits', 'misses', 'entries', 'bytes', 'coalesced', 'bypassed', 'refused'] as const;
@@ -59,6 +60,13 @@ export class StatsPanel {
 
   async problem(): Promise<string> {
     return this.#view.text(STATS_IDS.problem);
+  }
+
+  /** The colours of hits and of misses, and the page's. */
+  async colours(theme: ThemeKind): Promise<{ hit: Rgb; miss: Rgb; ground: Rgb }> {
+    const hit = await this.#view.colours(STATS_IDS.swatch('hit'), theme);
+    const miss = await this.#view.colours(STATS_IDS.swatch('miss'), theme);
+    return { hit: hit.ink, miss: miss.ink, ground: hit.ground };
   }
 
   async #value(testId: string): Promise<number> {

@@ -1,6 +1,7 @@
-import type { Locator, Page } from 'playwright-core';
+import { errors, type Locator, type Page } from 'playwright-core';
 
 import { limit } from '../harness/limits.ts';
+import { until } from '../harness/until.ts';
 import { selectors } from './selectors.ts';
 
 /** The box at the top: the command palette, file search, and every list an extension asks with. */
@@ -18,6 +19,24 @@ export class QuickPick {
     await this.row(title).click({ timeout: limit.editor });
   }
 
+  /**
+   * Runs a command and chooses from the lists that it asks with. A page that was just drawn may
+   * take the focus late, and a list that loses it closes: then a person opens it again.
+   */
+  async runAndChoose(title: string, ...choices: (string | RegExp)[]): Promise<void> {
+    await until(
+      `${choices.join(', ')} to be chosen`,
+      async () => {
+        await this.run(title);
+        for (const choice of choices) {
+          if (!(await this.#chosen(choice))) return false;
+        }
+        return true;
+      },
+      { within: limit.sidecar },
+    );
+  }
+
   async openFile(name: string): Promise<void> {
     await this.#open('ControlOrMeta+P');
     await this.#field.fill(name);
@@ -31,36 +50,24 @@ export class QuickPick {
     await this.#widget.waitFor({ state: 'hidden' });
   }
 
-  /** Chooses a row of a list that is open, or about to open. */
-  async choose(label: string | RegExp): Promise<void> {
-    await this.row(label).click({ timeout: limit.sidecar });
-  }
-
-  async type(text: string): Promise<void> {
-    await this.#field.fill(text, { timeout: limit.sidecar });
-  }
-
-  async accept(): Promise<void> {
-    await this.#field.press('Enter');
-  }
-
-  async dismiss(): Promise<void> {
-    await this.#page.keyboard.press('Escape');
-    await this.#widget.waitFor({ state: 'hidden' });
-  }
-
-  /** Every row's whole text, once there is at least one. */
-  async rows(): Promise<string[]> {
-    const rows = this.#page.locator(selectors.quickInputRow);
-    await rows.first().waitFor({ timeout: limit.sidecar });
-    return rows.allInnerTexts();
-  }
-
   row(label: string | RegExp): Locator {
     const exact = typeof label === 'string' ? new RegExp(`^${RegExp.escape(label)}$`) : label;
     return this.#page.locator(selectors.quickInputRow).filter({
       has: this.#page.locator(selectors.quickInputRowLabel).filter({ hasText: exact }),
     });
+  }
+
+  /** False when the list went away before the row could be chosen. */
+  async #chosen(label: string | RegExp): Promise<boolean> {
+    try {
+      // A long list draws only the rows that are in sight.
+      if (typeof label === 'string') await this.#field.fill(label, { timeout: limit.editor });
+      await this.row(label).click({ timeout: limit.editor });
+      return true;
+    } catch (error) {
+      if (error instanceof errors.TimeoutError && !(await this.#widget.isVisible())) return false;
+      throw error;
+    }
   }
 
   async #open(key: string): Promise<void> {

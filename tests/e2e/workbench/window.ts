@@ -66,6 +66,11 @@ export class Window {
     return new Webview(this.page, mark);
   }
 
+  /** Chooses a colour theme by its name. */
+  async theme(name: string): Promise<void> {
+    await this.quickPick.runAndChoose('Preferences: Color Theme', name);
+  }
+
   /** Shows a view container of the activity bar. */
   async activity(label: string): Promise<void> {
     const item = this.page.locator(selectors.activity(label)).first();
