@@ -340,6 +340,7 @@ class AsyncCache:
         finally:
             # Lookups under way may have put back what was just deleted.
             self._tiers.memory.clear()
+        self._tiers.run_behind(store.shrink())
         self._books.changed()
         return purged
 

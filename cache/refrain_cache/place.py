@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from refrain_cache.faults import Fault, FaultKind, StoreFault, fault, fault_of
@@ -50,48 +50,11 @@ class Place:
 
     def connect_writer(self, busy_ms: int) -> sqlite3.Connection:
         """Open for writing, making folder, file and layout as needed. Raises StoreFault."""
-        try:
-            self._prepare()
-            conn = self._connect(busy_ms)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreFault(fault_of(error, self.path)) from error
-        try:
-            self._recognise(conn)
-            # Before the first table, or it is ignored: lets purged bytes go back to the disk.
-            conn.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            conn.execute("PRAGMA journal_mode = WAL")
-            # In WAL mode a commit survives the death of the process; only a power cut may undo
-            # the last ones, and never half of one.
-            conn.execute("PRAGMA synchronous = NORMAL")
-            conn.execute("PRAGMA journal_size_limit = 16777216")
-            migrate(conn, self._migrations)
-            self.check_layout(conn)
-        except sqlite3.Error as error:
-            conn.close()
-            raise StoreFault(fault_of(error, self.path)) from error
-        except StoreFault:
-            conn.close()
-            raise
-        return conn
+        return self._open(busy_ms, self._prepare, self._make_ready)
 
     def connect_reader(self, busy_ms: int) -> sqlite3.Connection:
         """Open for reading what the writer has made ready. Raises StoreFault."""
-        try:
-            if self.identity() is None:
-                raise FileNotFoundError(2, "No such file", str(self.path))
-            conn = self._connect(busy_ms)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreFault(fault_of(error, self.path)) from error
-        try:
-            conn.execute("PRAGMA query_only = 1")
-            self._recognise(conn)
-        except sqlite3.Error as error:
-            conn.close()
-            raise StoreFault(fault_of(error, self.path)) from error
-        except StoreFault:
-            conn.close()
-            raise
-        return conn
+        return self._open(busy_ms, self._require, self._only_read)
 
     def check_version(self, conn: sqlite3.Connection) -> None:
         """Raises StoreFault if the file has been brought to a version newer than this program."""
@@ -152,10 +115,48 @@ class Place:
         log.warning("The cache file %s was damaged; it was set aside as %s.", self.path, aside.name)
         return aside
 
+    def _open(
+        self,
+        busy_ms: int,
+        before: Callable[[], None],
+        after: Callable[[sqlite3.Connection], None],
+    ) -> sqlite3.Connection:
+        conn: sqlite3.Connection | None = None
+        try:
+            before()
+            conn = self._connect(busy_ms)
+            after(conn)
+        except (OSError, sqlite3.Error, StoreFault) as error:
+            if conn is not None:
+                conn.close()
+            raise StoreFault(fault_of(error, self.path)) from error
+        return conn
+
     def _prepare(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite gives its companions the permissions of the database.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+
+    def _make_ready(self, conn: sqlite3.Connection) -> None:
+        self._recognise(conn)
+        # Before the first table, or it is ignored: lets purged bytes go back to the disk.
+        conn.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        conn.execute("PRAGMA journal_mode = WAL")
+        # In WAL mode a commit survives the death of the process; only a power cut may undo the last
+        # ones, and never half of one.
+        conn.execute("PRAGMA synchronous = NORMAL")
+        conn.execute("PRAGMA journal_size_limit = 16777216")
+        migrate(conn, self._migrations)
+        self.check_layout(conn)
+
+    def _require(self) -> None:
+        # SQLite would make one.
+        if self.identity() is None:
+            raise FileNotFoundError(2, "No such file", str(self.path))
+
+    def _only_read(self, conn: sqlite3.Connection) -> None:
+        conn.execute("PRAGMA query_only = 1")
+        self._recognise(conn)
 
     def _connect(self, busy_ms: int) -> sqlite3.Connection:
         conn = sqlite3.connect(

@@ -34,6 +34,8 @@ T = TypeVar("T")
 # Tombstones explain misses; this many cost about a megabyte.
 _TOMBSTONES = 10_000
 _CLEAR_STEP = 500
+# Pages of 4 KB: what moves within a few milliseconds.
+_SHRINK_STEP = 1000
 _RELATIVES = 20
 # How far back to look for a relative that shares less than its content.
 _RECENT = 200
@@ -265,6 +267,11 @@ class Store:
             size += freed
         return Purged(entries, size)
 
+    async def shrink(self) -> None:
+        """Give the pages that nothing is in back to the disk, step by step."""
+        while await self.write(_shrink_some):
+            pass
+
     def drop_damaged(self, key: str) -> asyncio.Future[tuple[int, int]]:
         """Delete an entry whose bytes do not match their digest."""
         return self.write(
@@ -349,6 +356,15 @@ def _clear_some(transaction: Transaction) -> int:
         )
     ]
     return rows.remove(transaction, keys, EXPIRED)[0]
+
+
+def _shrink_some(transaction: Transaction) -> bool:
+    conn = transaction.conn
+    before = conn.execute("PRAGMA freelist_count").fetchone()[0]
+    conn.execute(f"PRAGMA incremental_vacuum({_SHRINK_STEP})").fetchall()
+    left = conn.execute("PRAGMA freelist_count").fetchone()[0]
+    # A file that was made without auto_vacuum never gets shorter.
+    return bool(0 < left < before)
 
 
 def _prune(transaction: Transaction) -> None:

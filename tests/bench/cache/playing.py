@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import random
-import time
 from collections.abc import Iterable
 
 from attrs import frozen
 from tests.bench.cache.traces import Ask
+from tests.set_clock import SetClock
 
 from refrain_cache import AsyncCache, CacheSettings, Timing
 
@@ -16,19 +16,6 @@ _KIND = "stage1_enrichment"
 # While uses are written every two seconds, a model answers a question or two; this many lookups
 # between writes is harder on the policies than that.
 _FLUSH_EACH = 25
-
-
-class TraceClock:
-    """Stands still but for `at`; what is measured is measured for real."""
-
-    def __init__(self) -> None:
-        self.at = 1_800_000_000.0
-
-    def now(self) -> float:
-        return self.at
-
-    def tick(self) -> float:
-        return time.perf_counter()
 
 
 @frozen
@@ -44,7 +31,7 @@ class Played:
 
 async def play(settings: CacheSettings, trace: Iterable[Ask]) -> Played:
     """Ask every question of a trace, storing what is missing."""
-    clock = TraceClock()
+    clock = SetClock()
     # Written when it is asked for, never by a timer: the same trace ends the same every time.
     timing = Timing(flush=1e9)
     asked = hits = 0

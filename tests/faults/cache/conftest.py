@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.set_clock import SetClock
 
 from refrain_cache import AsyncCache, CacheSettings, Timing
 
@@ -90,19 +90,6 @@ def answering(value: Any) -> Callable[[], Awaitable[Any]]:
 @pytest.fixture
 def answers() -> Callable[[Any], Callable[[], Awaitable[Any]]]:
     return answering
-
-
-class SetClock:
-    """A wall clock that a test moves; what is measured is measured for real."""
-
-    def __init__(self, at: float = 1_800_000_000.0) -> None:
-        self.at = at
-
-    def now(self) -> float:
-        return self.at
-
-    def tick(self) -> float:
-        return time.perf_counter()
 
 
 @pytest.fixture

@@ -1,27 +1,14 @@
-"""A cache in a folder of its own, and a clock that a test sets."""
+"""A cache in a folder of its own, with a clock that stands still."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.set_clock import SetClock
 
 from refrain_cache import AsyncCache, CacheSettings
-
-
-class SetClock:
-    """A wall clock that stands still until it is moved; what is measured is measured for real."""
-
-    def __init__(self, at: float = 1_800_000_000.0) -> None:
-        self.at = at
-
-    def now(self) -> float:
-        return self.at
-
-    def tick(self) -> float:
-        return time.perf_counter()
 
 
 @pytest.fixture

@@ -84,6 +84,38 @@ def test_one_cache_a_process_and_configuration(tmp_path: Path) -> None:
     get_cache(config).close()
 
 
+def says_when_it_ends(program: str) -> str:
+    """What a program that runs to its end writes to stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, timeout=60, capture_output=True, text=True
+    )
+    return done.stderr
+
+
+def test_a_program_that_never_used_a_thread_ends_without_a_word(tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path; from refrain_cache import Cache, CacheSettings\n"
+        f"cache = Cache(CacheSettings(cache_dir=Path({str(tmp_path)!r})))\n"
+        "cache.set(content='a', cache_type='api', value=1); cache.get(content='a', cache_type='api')"
+    )
+    assert says_when_it_ends(program) == ""
+    with Cache(CacheSettings(cache_dir=tmp_path)) as cache:
+        assert cache.get_stats("all")["hits_memory"] == 1
+
+
+def test_a_loop_that_ends_with_the_cache_open_ends_without_a_word(tmp_path: Path) -> None:
+    program = (
+        "import asyncio; from pathlib import Path; from refrain_cache import *\n"
+        "async def main():\n"
+        f"    cache = AsyncCache(CacheSettings(cache_dir=Path({str(tmp_path)!r})))\n"
+        "    await cache.open()\n"
+        "    assert await cache.set(content='a', cache_type='api', value=1)\n"
+        "    assert await cache.get(content='b', cache_type='api') is None\n"
+        "asyncio.run(main())"
+    )
+    assert says_when_it_ends(program) == ""
+
+
 def test_a_program_that_just_ends_ends_and_keeps_its_answers(tmp_path: Path) -> None:
     config = tmp_path / "config" / "perf_config.json"
     config.parent.mkdir()
@@ -93,7 +125,7 @@ def test_a_program_that_just_ends_ends_and_keeps_its_answers(tmp_path: Path) -> 
         f"cache = get_cache(Path({str(config)!r}))\n"
         "for n in range(20): cache.get_or_compute(fingerprint('api', n), lambda: n)\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    assert says_when_it_ends(program) == ""
     with get_cache(config) as cache:
         assert cache.entries().total == 20
         assert cache.get_stats("all")["misses"] == 20

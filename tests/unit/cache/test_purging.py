@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from typing import Any
 
 import pytest
 
-from refrain_cache import AsyncCache, Selection, fingerprint
+from refrain_cache import AsyncCache, CacheSettings, Selection, fingerprint
 
 
 async def fill(cache: AsyncCache, clock: Any) -> None:
@@ -69,3 +71,24 @@ async def test_purging_many_goes_in_steps(cache: AsyncCache) -> None:
         await cache.set(content=n, cache_type="api", value=n)
     assert (await cache.purge(Selection(everything=True))).entries == 1201
     assert (await cache.get_stats()).bytes == 0
+
+
+async def test_what_is_purged_goes_back_to_the_disk(
+    settings: CacheSettings,
+) -> None:
+    assert settings.cache_dir is not None
+    file = settings.cache_dir / "perf_cache.db"
+    rng = random.Random(4)
+    async with AsyncCache(settings) as cache:
+        await asyncio.gather(
+            *(
+                cache.set(content=n, cache_type="api", value=rng.randbytes(5000).hex())
+                for n in range(1500)
+            )
+        )
+    full = file.stat().st_size
+    async with AsyncCache(settings) as cache:
+        assert (await cache.purge(Selection(everything=True))).entries == 1500
+    assert file.stat().st_size < full / 10
+    async with AsyncCache(settings) as cache:
+        assert (await cache.verify()).clean
