@@ -96,7 +96,8 @@ def test_a_program_that_never_used_a_thread_ends_without_a_word(tmp_path: Path) 
     program = (
         "from pathlib import Path; from refrain_cache import Cache, CacheSettings\n"
         f"cache = Cache(CacheSettings(cache_dir=Path({str(tmp_path)!r})))\n"
-        "cache.set(content='a', cache_type='api', value=1); cache.get(content='a', cache_type='api')"
+        "cache.set(content='a', cache_type='api', value=1)\n"
+        "cache.get(content='a', cache_type='api')"
     )
     assert says_when_it_ends(program) == ""
     with Cache(CacheSettings(cache_dir=tmp_path)) as cache:
