@@ -10,7 +10,7 @@ from pathlib import Path
 import aiosqlite
 from cachetools import LRUCache
 from rich.progress import track
-from tests.bench.cache.peers import SELECT, DiskCache, GPTCache, LangChain, LiteLLM, Raw
+from tests.bench.cache.peers import SELECT, DiskCache, Filled, GPTCache
 from tests.bench.cache.questions import KIND, answer, full_print, print_of, question
 from tests.bench.cache.report import Bar, Section
 from tests.bench.cache.turns import Awaited, Direct, Lookup, in_turns
@@ -44,19 +44,12 @@ async def measure(folder: Path, entries: int, turns: int) -> tuple[Section, ...]
     settings = CacheSettings(cache_dir=folder / "refrain", memory_entries=1)
     await store_all(settings, entries)
     async with AsyncExitStack() as stack:
-        raw = stack.enter_context(closing(Raw(folder / "raw.db")))
-        raw.fill(keys)
+        peers = Filled.into(stack, folder, keys)
         plain = stack.enter_context(closing(DiskCache(folder / "plain", counts=False)))
         plain.fill(keys)
-        counted = stack.enter_context(closing(DiskCache(folder / "counted", counts=True)))
-        counted.fill(keys)
-        litellm = stack.enter_context(closing(LiteLLM(folder / "litellm")))
-        litellm.fill(keys)
-        langchain = stack.enter_context(closing(LangChain(folder / "langchain.db")))
-        langchain.fill(prompts)
         lru: LRUCache[str, object] = LRUCache(2 * entries)
         lru.update({key: answer(n) for n, key in enumerate(keys)})
-        threaded = await stack.enter_async_context(aiosqlite.connect(raw.path))
+        threaded = await stack.enter_async_context(aiosqlite.connect(peers.raw.path))
         from_disk = await stack.enter_async_context(AsyncCache(settings))
         from_memory = await stack.enter_async_context(
             AsyncCache(CacheSettings(cache_dir=folder / "refrain", memory_entries=2 * entries))
@@ -72,17 +65,21 @@ async def measure(folder: Path, entries: int, turns: int) -> tuple[Section, ...]
             async with threaded.execute(SELECT, (keys[n],)) as cursor:
                 return await cursor.fetchone()
 
+        async def hop(_: int) -> object:
+            return await threaded.execute_fetchall("SELECT 1")
+
         candidates: dict[str, Lookup] = {
-            RAW: Direct(lambda n: raw.get(keys[n])),
+            RAW: Direct(lambda n: peers.raw.get(keys[n])),
             MEMORY: Awaited(lambda n: from_memory.lookup(prints[n])),
             DISK: Awaited(lambda n: from_disk.lookup(prints[n])),
             "cachetools LRU, the object itself": Direct(lambda n: lru[keys[n]]),
             "diskcache, its defaults": Direct(lambda n: plain.get(keys[n])),
-            "diskcache, LRU and statistics": Direct(lambda n: counted.get(keys[n])),
-            "litellm disk": Direct(lambda n: litellm.get(keys[n])),
-            "LangChain SQLiteCache": Direct(lambda n: langchain.get(prompts[n]), each=5),
+            "diskcache, LRU and statistics": Direct(lambda n: peers.counted.get(keys[n])),
+            "litellm disk": Direct(lambda n: peers.litellm.get(keys[n])),
+            "LangChain SQLiteCache": Direct(lambda n: peers.langchain.get(prompts[n]), each=5),
             "aiosqlite execute_fetchall, the text": Awaited(fetchall),
             "aiosqlite execute, fetchone, the text": Awaited(fetchone),
+            "a hop to aiosqlite's thread and back": Awaited(hop),
             PRINT: Direct(print_of),
             FULL_PRINT: Direct(full_print),
         }

@@ -11,10 +11,12 @@ import json
 import os
 import sqlite3
 import warnings
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from tests.bench.cache.questions import answer
+from attrs import frozen
+from tests.bench.cache.questions import answer, question
 
 SELECT = "SELECT value FROM entries WHERE key = ?"
 _INSERT = "INSERT INTO entries VALUES (?, ?)"
@@ -138,6 +140,29 @@ class LangChain:
 
     def close(self) -> None:
         self.cache.engine.dispose()
+
+
+@frozen
+class Filled:
+    """The candidates of every table, filled with the same entries."""
+
+    raw: Raw
+    counted: DiskCache
+    litellm: LiteLLM
+    langchain: LangChain
+
+    @classmethod
+    def into(cls, stack: AsyncExitStack, folder: Path, keys: list[str]) -> Filled:
+        """Open and fill them; `stack` closes them. The n-th key is that of question n."""
+        raw = stack.enter_context(closing(Raw(folder / "raw.db")))
+        raw.fill(keys)
+        counted = stack.enter_context(closing(DiskCache(folder / "counted", counts=True)))
+        counted.fill(keys)
+        litellm = stack.enter_context(closing(LiteLLM(folder / "litellm")))
+        litellm.fill(keys)
+        langchain = stack.enter_context(closing(LangChain(folder / "langchain.db")))
+        langchain.fill([question(n) for n in range(len(keys))])
+        return cls(raw, counted, litellm, langchain)
 
 
 class GPTCache:

@@ -6,12 +6,12 @@ import random
 import statistics
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rich.progress import track
 from tests.bench.cache.hits import store_all
-from tests.bench.cache.peers import DiskCache, LangChain, LiteLLM, Raw
+from tests.bench.cache.peers import Filled
 from tests.bench.cache.questions import print_of, question
 from tests.bench.cache.report import Bar, Section
 from tests.bench.cache.traces import zipf_numbers
@@ -34,14 +34,7 @@ async def measure(folder: Path, entries: int, lookups: int) -> tuple[Section, ..
     settings = CacheSettings(cache_dir=folder / "refrain")
     await store_all(settings, entries)
     async with AsyncExitStack() as stack:
-        raw = stack.enter_context(closing(Raw(folder / "raw.db")))
-        raw.fill(keys)
-        counted = stack.enter_context(closing(DiskCache(folder / "counted", counts=True)))
-        counted.fill(keys)
-        litellm = stack.enter_context(closing(LiteLLM(folder / "litellm")))
-        litellm.fill(keys)
-        langchain = stack.enter_context(closing(LangChain(folder / "langchain.db")))
-        langchain.fill(prompts)
+        peers = Filled.into(stack, folder, keys)
         # Both begin with an empty memory and the settings people get.
         ours = await stack.enter_async_context(AsyncCache(settings))
         asked = await stack.enter_async_context(AsyncCache(settings))
@@ -50,10 +43,10 @@ async def measure(folder: Path, entries: int, lookups: int) -> tuple[Section, ..
             OURS_AND_PRINT: lambda n: asked.lookup(print_of(n)),
         }
         direct: dict[str, Callable[[int], object]] = {
-            "raw sqlite3": lambda n: raw.get(keys[n]),
-            PEERS[0]: lambda n: counted.get(keys[n]),
-            PEERS[1]: lambda n: litellm.get(keys[n]),
-            PEERS[2]: lambda n: langchain.get(prompts[n]),
+            "raw sqlite3": lambda n: peers.raw.get(keys[n]),
+            PEERS[0]: lambda n: peers.counted.get(keys[n]),
+            PEERS[1]: lambda n: peers.litellm.get(keys[n]),
+            PEERS[2]: lambda n: peers.langchain.get(prompts[n]),
         }
         means: dict[str, list[float]] = {name: [] for name in (*awaited, *direct)}
         rng = random.Random(11)
