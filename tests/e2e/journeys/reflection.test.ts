@@ -261,11 +261,16 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.ok(host);
     const killed = Date.now();
     process.kill(host.pid, 'SIGKILL');
-    await until('the sidecar and its engine to end', () => !orphans.some(isAlive), {
-      within: ORPHANS_GONE_MS,
-      seen: () => orphans.filter(isAlive).map(({ command }) => command.join(' ')),
-    });
-    note(`gone after ${Date.now() - killed} ms`);
+    try {
+      await until('the sidecar and its engine to end', () => !orphans.some(isAlive), {
+        within: ORPHANS_GONE_MS,
+        seen: () => orphans.filter(isAlive).map(({ command }) => command.join(' ')),
+      });
+      note(`gone after ${Date.now() - killed} ms`);
+    } finally {
+      // Nobody else can find them: they belong to no server any more.
+      for (const one of orphans.filter(isAlive)) process.kill(one.pid, 'SIGKILL');
+    }
   });
 });
 
