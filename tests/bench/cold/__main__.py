@@ -1,0 +1,192 @@
+"""`make bench-cold`: what a miss costs, beside a naive client of the same engine and model.
+
+    python -m tests.bench.cold [--texts 8]
+
+Every text is asked of every candidate in turn, in one run; read the ratios. Ours and the others
+have an engine process each, of the same build and options. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+from rich import box
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from tests.bench.cold import answers, bandwidth
+from tests.bench.cold.candidates import SETTINGS, Candidate, Client, Ours, chooser, timed
+from tests.bench.cold.client import freed_ms, overhead
+
+from refrain_cache import AsyncCache
+from refrain_sidecar.cpu import threads_in_force
+from refrain_sidecar.inference.choose import Engine
+from refrain_sidecar.inference.messages import GenerateRequest
+from refrain_sidecar.inference.models import installed
+from refrain_sidecar.inference.options import frozen_options
+
+TEXTS = Path(__file__).parent / "texts.txt"
+NAIVE, OURS = "naive client", "ours"
+NUMBERS = ("One", "Two", "Three", "Four", "Five", "Six")
+CLIENT_ROUNDS = 8
+OPTIONS = frozen_options(SETTINGS.inference, threads_in_force(SETTINGS.inference))
+
+Times = dict[str, list[float]]
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description="What a miss costs, beside a naive client.")
+    parser.add_argument("--texts", type=int, default=8, help="how many of the texts (at most 12)")
+    texts = TEXTS.read_text("utf-8").splitlines()[: parser.parse_args().texts]
+    theirs, own = chooser(), chooser()
+    try:
+        async with (
+            AsyncCache(SETTINGS.caching) as cache,
+            httpx.AsyncClient(timeout=600, trust_env=False) as pooled,
+        ):
+            await measure(texts, await theirs.engine(), Ours.over(cache, own), pooled)
+    finally:
+        await theirs.close()
+        await own.close()
+
+
+async def measure(
+    texts: Sequence[str], engine: Engine, ours: Ours, pooled: httpx.AsyncClient
+) -> None:
+    console = Console()
+    await ours.prepare()
+    naive = Client(engine)
+    first = Client(engine, instructions_first=True)
+    minified = Client(engine, instructions_first=True, minified=True)
+    kept = Client(engine, instructions_first=True, minified=True, pooled=pooled)
+    await naive.stage1("It rained.")  # loads the model
+    stage1 = [
+        Candidate(NAIVE, naive.stage1),
+        Candidate("  the same without numbers", partial_words(naive)),
+        Candidate("+ instructions first", first.stage1),
+        Candidate("+ minified JSON", minified.stage1),
+        Candidate("+ pooled connection", kept.stage1),
+        Candidate(OURS, ours.stage1),
+    ]
+    stage2 = [
+        Candidate(NAIVE, naive.stage2),
+        Candidate("+ instructions first", first.stage2),
+        Candidate("+ minified JSON", minified.stage2),
+        Candidate("+ pooled connection", kept.stage2),
+        Candidate(OURS, ours.stage2),
+    ]
+    with Progress(console=console) as progress:
+        bar = progress.add_task("Asking", total=len(texts) * (len(stage1) + len(stage2)))
+        step = partial(progress.advance, bar)
+        times1, broken1, times2, broken2 = await interleaved(texts, stage1, stage2, step)
+    show(console, "Stage 1, cold", times1, broken1)
+    show(console, "Stage 2, cold", times2, broken2)
+    both = [sum(pair) for pair in zip(times1[NAIVE], times2[NAIVE], strict=True)]
+    own_both = [sum(pair) for pair in zip(times1[OURS], times2[OURS], strict=True)]
+    figures: dict[str, Any] = {
+        "texts": len(texts),
+        "stage1_faster": ratio(times1[NAIVE], times1[OURS]),
+        "stage1_faster_than_words_only": ratio(times1[stage1[1].name], times1[OURS]),
+        "stage2_faster": ratio(times2[NAIVE], times2[OURS]),
+        "both_faster": ratio(both, own_both),
+    }
+    console.print(
+        f"Ours over the naive client, p50: Stage 1 [bold]{figures['stage1_faster']}×[/], Stage 2 "
+        f"[bold]{figures['stage2_faster']}×[/], both [bold]{figures['both_faster']}×[/] faster."
+    )
+    own_engine = await ours.chooser.engine()
+    figures |= await decoding(console, own_engine)
+    figures |= await our_client(console, own_engine)
+    print(json.dumps({"bench": "cold", **figures}))
+
+
+def partial_words(client: Client) -> Any:
+    return partial(client.stage1, schema=answers.STAGE1_WORDS)
+
+
+async def interleaved(
+    texts: Sequence[str], stage1: Sequence[Candidate], stage2: Sequence[Candidate], step: Any
+) -> tuple[Times, dict[str, int], Times, dict[str, int]]:
+    """Times and counts of broken answers by candidate, for each stage."""
+    times: tuple[Times, Times] = ({}, {})
+    broken: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    for text in texts:
+        for stage, candidates in enumerate((stage1, stage2)):
+            for number, candidate in enumerate(candidates):
+                # Each has a beginning of its own: nobody finds the text in the KV cache because
+                # another asked for it before.
+                taken, whole = await timed(candidate.ask, f"{NUMBERS[number]}. {text}")
+                times[stage].setdefault(candidate.name, []).append(taken)
+                counts = broken[stage]
+                counts[candidate.name] = counts.get(candidate.name, 0) + (not whole)
+                step()
+    return times[0], broken[0], times[1], broken[1]
+
+
+def show(console: Console, title: str, times: Times, broken: Mapping[str, int]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    table.add_column("candidate")
+    for heading in ("p50 ms", "slowest", "naive ÷ this", "broken"):
+        table.add_column(heading, justify="right")
+    for name, taken in times.items():
+        faster = f"{ratio(times[NAIVE], taken)}×"
+        failed = str(broken[name] or "–")
+        table.add_row(name, f"{median(taken):.0f}", f"{max(taken):.0f}", faster, failed)
+    console.print(table)
+
+
+def ratio(one: Sequence[float], other: Sequence[float]) -> float:
+    return round(median(one) / median(other), 2)
+
+
+async def decoding(console: Console, engine: Engine) -> dict[str, float]:
+    """The share of the memory bandwidth that decoding reaches."""
+    threads = threads_in_force(SETTINGS.inference)
+    found = installed()
+    assert found is not None
+    rates = []
+    for seed in range(5):
+        request = GenerateRequest(
+            engine.model,
+            "Tell a story of a lighthouse keeper.",
+            options={**OPTIONS, "num_predict": 120, "seed": seed, "temperature": 0.7},
+        )
+        answer = await engine.client.generate(request)
+        rates.append(answer.tokens / answer.decode_ms * 1e3)
+    tokens_s = median(rates)
+    limit = await asyncio.to_thread(bandwidth.read_gb_s, threads)
+    used = found.bytes * tokens_s / 1e9
+    console.print(
+        f"Decoding: {tokens_s:.0f} tokens/s × {found.bytes / 1e6:.0f} MB of weights = {used:.1f} "
+        f"GB/s, {used / limit:.0%} of the {limit:.1f} GB/s that {threads} processes read."
+    )
+    return {"tokens_s": round(tokens_s, 1), "bandwidth_share": round(used / limit, 3)}
+
+
+async def our_client(console: Console, engine: Engine) -> dict[str, float]:
+    """What our client adds to a stream, and how soon a cancelled request frees the engine."""
+    added = await overhead(engine, OPTIONS, CLIENT_ROUNDS)
+    freed = await freed_ms(engine, OPTIONS, CLIENT_ROUNDS)
+    console.print(
+        f"Our client adds {added.added_ours_ms - added.added_bare_ms:.1f} ms to a bare stream of "
+        f"120 tokens ({added.answer_ms:.0f} ms): {added.share:.2%}. Cancelled in mid-stream, the "
+        f"engine was free after {median(freed):.0f} ms (slowest of {len(freed)}: "
+        f"{max(freed):.0f} ms)."
+    )
+    return {
+        "client_overhead_share": round(added.share, 4),
+        "freed_ms_p50": round(median(freed), 1),
+        "freed_ms_slowest": round(max(freed), 1),
+    }
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
