@@ -1,0 +1,107 @@
+"""An enrichment whose engine fails, in every way it can, is an error: nothing of it is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from refrain_cache import AsyncCache, CacheSettings
+from refrain_sidecar.enrichment import AsyncHybridScorer
+from refrain_sidecar.inference.choose import EngineChooser
+from refrain_sidecar.inference.errors import (
+    BrokenStream,
+    EngineBusy,
+    EngineFailed,
+    EngineUnreachable,
+    InferenceError,
+    ModelMissing,
+    RequestRefused,
+    TimedOut,
+)
+from refrain_sidecar.settings import InferenceSettings, NetworkingSettings, Settings
+
+from .misbehaving import Answer, Exchange, MisbehavingServer
+
+TAG = {"name": "m:1", "model": "m:1", "digest": "d" * 64, "size": 1, "modified_at": ""}
+PIECE = {"model": "m:1", "message": {"role": "assistant", "content": "sad"}, "done": False}
+
+
+def status(code: int, body: bytes | dict[str, str] = b"") -> Answer:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reply(code, body)
+
+    return answer
+
+
+def stream(*lines: dict[str, object]) -> Answer:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.stream(*lines)
+
+    return answer
+
+
+async def vanish(exchange: Exchange) -> None:
+    exchange.drop()
+
+
+async def break_off(exchange: Exchange) -> None:
+    await exchange.stream_head()
+    await exchange.line(PIECE)
+    exchange.drop()
+
+
+async def fall_silent(exchange: Exchange) -> None:
+    await exchange.stream_head()
+    await exchange.line(PIECE)
+    await exchange.hang()
+
+
+async def say_nothing(exchange: Exchange) -> None:
+    await exchange.hang()
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        pytest.param(status(400, {"error": "bad"}), RequestRefused, id="400"),
+        pytest.param(status(403), RequestRefused, id="403 without a word"),
+        pytest.param(status(404, {"error": "model 'm:1' not found"}), ModelMissing, id="404"),
+        pytest.param(status(500, {"error": "crashed"}), EngineFailed, id="500"),
+        pytest.param(status(503, {"error": "server busy"}), EngineBusy, id="503"),
+        pytest.param(stream(PIECE, {"error": "crashed"}), EngineFailed, id="error in mid-stream"),
+        pytest.param(stream(PIECE), BrokenStream, id="no done"),
+        pytest.param(break_off, BrokenStream, id="connection lost in mid-stream"),
+        pytest.param(vanish, EngineUnreachable, id="connection lost"),
+        pytest.param(fall_silent, TimedOut, id="silence in mid-stream"),
+        pytest.param(say_nothing, TimedOut, id="silence"),
+    ],
+)
+async def test_a_failing_engine_leaves_no_entry_and_no_connection(
+    server: MisbehavingServer, tmp_path: Path, failure: Answer, error: type[InferenceError]
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        if exchange.path == "/api/version":
+            await exchange.reply(200, {"version": "0.33.0"})
+        elif exchange.path == "/api/tags":
+            await exchange.reply(200, {"models": [TAG]})
+        else:
+            await failure(exchange)
+
+    server.answers = [answer]
+    settings = Settings(
+        inference=InferenceSettings(engine="ollama", base_url=server.url, model="m:1"),
+        networking=NetworkingSettings(retries=0, first_token_timeout=0.3, token_timeout=0.3),
+        caching=CacheSettings(cache_dir=tmp_path),
+    )
+    chooser = EngineChooser(settings, 1)
+    async with AsyncCache(settings.caching) as cache:
+        with pytest.raises(error) as caught:
+            await AsyncHybridScorer(cache, chooser, settings).enrich("The house is so empty.")
+        assert type(caught.value) is error
+        assert caught.value.message
+        assert (await cache.entries()).total == 0
+    await chooser.close()
+    async with asyncio.timeout(5):
+        await server.all_closed.wait()
