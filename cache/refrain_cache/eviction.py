@@ -14,12 +14,17 @@ LEAST_COST_MS = 1.0
 class EvictionPolicy:
     """`rank(inflation, last_used_at, uses, cost_ms, bytes)`: the lowest rank goes first.
 
+    `rank_sql` is the same as an SQL expression over `{last_used_at}`, `{uses}`, the columns
+    `cost_ms` and `bytes` and the parameter `:inflation`: thousands of entries are ranked at once
+    in SQLite, without a call into Python for each.
+
     With `inflates`, the rank of the last entry evicted becomes the inflation that every later rank
     starts from, so that what was once valuable and is no longer asked for does age.
     """
 
     name: str
     rank: Callable[[float, float, int, float, int], float]
+    rank_sql: str
     inflates: bool
 
 
@@ -40,7 +45,12 @@ def _worth_its_bytes(
 POLICIES: Mapping[str, EvictionPolicy] = {
     policy.name: policy
     for policy in (
-        EvictionPolicy("cost", _worth_its_bytes, inflates=True),
-        EvictionPolicy("lru", _last_used, inflates=False),
+        EvictionPolicy(
+            "cost",
+            _worth_its_bytes,
+            f":inflation + {{uses}} * max(cost_ms, {LEAST_COST_MS}) / max(bytes, 1)",
+            inflates=True,
+        ),
+        EvictionPolicy("lru", _last_used, "{last_used_at}", inflates=False),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
@@ -19,6 +20,8 @@ from refrain_cache.writer import Transaction
 ROW_OVERHEAD_BYTES = 440
 # Evicting looks at this many candidates at a time: one new entry seldom displaces more.
 _EVICT_STEP = 32
+# A key is a SHA-256.
+_KEY_BYTES = 32
 # SQLite's limit on variables was 999 for long.
 DELETE_STEP = 500
 
@@ -151,16 +154,27 @@ def touch(transaction: Transaction, touches: Mapping[str, Touch]) -> None:
     """Count hits towards the entries' uses and their eviction rank."""
     if not touches:
         return
-    conn, rank, inflation = transaction.conn, transaction.policy.rank, transaction.inflation
-    conn.create_function("policy_rank", 4, lambda *seen: rank(inflation, *seen))
-    conn.executemany(
-        "UPDATE entry SET uses = uses + ?1, last_used_at = max(last_used_at, ?2), "
-        "saved_ms = saved_ms + ?3, "
-        "rank = policy_rank(max(last_used_at, ?2), uses + ?1, cost_ms, bytes) WHERE key = ?4",
-        (
-            (seen.uses, seen.last_used_at, seen.saved_ms, bytes.fromhex(key))
-            for key, seen in touches.items()
-        ),
+    # One statement for all of them: between two rows this thread would wait for the one that is
+    # answering lookups.
+    rank = transaction.policy.rank_sql.format(
+        last_used_at="max(last_used_at, seen.at)", uses="(entry.uses + seen.n)"
+    )
+    transaction.conn.execute(
+        f"""
+        UPDATE entry SET uses = entry.uses + seen.n, last_used_at = max(last_used_at, seen.at),
+            saved_ms = saved_ms + seen.ms, rank = {rank}
+        FROM (
+            SELECT substr(:keys, {_KEY_BYTES} * key + 1, {_KEY_BYTES}) AS touched,
+                json_extract(value, '$[0]') AS n, json_extract(value, '$[1]') AS at,
+                json_extract(value, '$[2]') AS ms
+            FROM json_each(:seen)
+        ) AS seen WHERE entry.key = seen.touched
+        """,
+        {
+            "keys": bytes.fromhex("".join(touches)),
+            "seen": json.dumps([(t.uses, t.last_used_at, t.saved_ms) for t in touches.values()]),
+            "inflation": transaction.inflation,
+        },
     )
 
 

@@ -341,8 +341,8 @@ def _move_in(transaction: Transaction) -> None:
     conn, policy = transaction.conn, transaction.policy
     row = conn.execute("SELECT value FROM fact WHERE name = 'policy'").fetchone()
     if row is not None and row[0] != policy.name:
-        conn.create_function("policy_rank", 4, lambda *seen: policy.rank(0.0, *seen))
-        conn.execute("UPDATE entry SET rank = policy_rank(last_used_at, uses, cost_ms, bytes)")
+        rank = policy.rank_sql.format(last_used_at="last_used_at", uses="uses")
+        conn.execute(f"UPDATE entry SET rank = {rank}", {"inflation": 0.0})
         conn.execute("UPDATE fact SET value = 0.0 WHERE name = 'inflation'")
     if row is None or row[0] != policy.name:
         conn.execute("INSERT OR REPLACE INTO fact VALUES ('policy', ?)", (policy.name,))

@@ -38,9 +38,7 @@ class Sizes:
     trace: int
 
 
-FULL = Sizes(
-    entries=10_000, many=1_000_000, turns=120, store_turns=12, stream=100_000, trace=16_000
-)
+FULL = Sizes(entries=10_000, many=1_000_000, turns=120, store_turns=12, stream=100_000, trace=6_000)
 QUICK = Sizes(entries=1_000, many=20_000, turns=20, store_turns=4, stream=4_000, trace=2_000)
 
 

@@ -169,6 +169,9 @@ class GPTCache:
     """GPTCache over SQLite and faiss, with an embedding that costs next to nothing (a hash)."""
 
     def __init__(self, folder: Path) -> None:
+        # One search of so few vectors needs no second thread, and the threads of faiss wait
+        # spinning, which would slow down whoever has the next turn.
+        os.environ["OMP_NUM_THREADS"] = "1"
         import numpy
         from gptcache import Cache
         from gptcache.adapter import api

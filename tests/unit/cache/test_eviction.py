@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from typing import Literal
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from refrain_cache import AsyncCache, CacheSettings, fingerprint
 from refrain_cache.eviction import POLICIES
@@ -27,6 +30,28 @@ def test_the_default_policy_keeps_what_is_dear_used_and_small() -> None:
 def test_lru_looks_at_nothing_but_the_last_use() -> None:
     rank = POLICIES["lru"].rank
     assert rank(9.0, 1.0, 50, 100.0, 1) < rank(0.0, 2.0, 1, 1.0, 10_000)
+
+
+@given(
+    st.sampled_from(sorted(POLICIES)),
+    st.floats(0, 1e6),
+    st.floats(1e9, 2e9),
+    st.integers(1, 10_000),
+    st.floats(0, 1e7),
+    st.integers(0, 10**9),
+)
+def test_a_rank_is_the_same_in_sql(
+    policy: str, inflation: float, last_used_at: float, uses: int, cost_ms: float, size: int
+) -> None:
+    sql = POLICIES[policy].rank_sql.format(last_used_at="last_used_at", uses="uses")
+    columns = "? AS last_used_at, ? AS uses, ? AS cost_ms, ? AS bytes"
+    conn = sqlite3.connect(":memory:")
+    conn.execute(f"CREATE TABLE entry AS SELECT {columns}", (last_used_at, uses, cost_ms, size))
+    (rank,) = conn.execute(f"SELECT {sql} FROM entry", {"inflation": inflation}).fetchone()
+    conn.close()
+    assert rank == pytest.approx(
+        POLICIES[policy].rank(inflation, last_used_at, uses, cost_ms, size), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("policy", ["cost", "lru"])
