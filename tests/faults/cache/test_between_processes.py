@@ -39,7 +39,8 @@ class Mate:
     async def hears(self) -> dict[str, Any] | None:
         """The next thing it says, None once it has ended."""
         assert self.process.stdout is not None
-        line = await asyncio.wait_for(self.process.stdout.readline(), 60)
+        # One that does everything at once says nothing until its time is over.
+        line = await asyncio.wait_for(self.process.stdout.readline(), 60 + MIX_SECONDS)
         return json.loads(line) if line.endswith(b"\n") else None
 
     async def rest(self) -> list[dict[str, Any]]:
