@@ -18,6 +18,7 @@ from refrain_cache.eviction import POLICIES
 from refrain_cache.explain import DAMAGED, EXPIRED, Facts, Relative, Tombstone
 from refrain_cache.faults import Fault, StoreFault, fault_of
 from refrain_cache.fingerprint import Fingerprint
+from refrain_cache.glance import Glance, Later
 from refrain_cache.lease import Held, Owned, Ready
 from refrain_cache.place import Place
 from refrain_cache.portable import Imported
@@ -64,6 +65,7 @@ class Store:
         loop = asyncio.get_running_loop()
         busy_ms = int(timing.busy * 1000)
         place = self._place = Place(path, migrations)
+        self._glance = Glance(place, clock.tick)
         self._reader = Reader(place, busy_ms)
         self._writer = Writer(
             place,
@@ -82,7 +84,12 @@ class Store:
 
     async def find(self, key: str) -> Row | None:
         """The row of an entry (`rows.FIND`), expired or not; None if there is none."""
-        found = await self._reader.fetch(rows.FIND, (bytes.fromhex(key),))
+        raw = bytes.fromhex(key)
+        row = self._glance.find(raw)
+        if not isinstance(row, Later):
+            return row
+        found = await self._reader.fetch(rows.FIND, (raw,))
+        self._glance.open()
         return found[0] if found else None
 
     async def lease(self, key: str) -> Held | None:
@@ -207,22 +214,24 @@ class Store:
 
         return self._writer.run(work, self._timing.store_patience)
 
-    def take_in(self, entries: Sequence[Imported]) -> asyncio.Future[int]:
-        """Store entries from elsewhere, unless they are here or have expired; how many it took."""
+    def take_in(self, entries: Sequence[Imported]) -> asyncio.Future[tuple[int, int, int]]:
+        """Store entries from elsewhere: how many it took, had already, and found expired."""
 
-        def work(transaction: Transaction) -> int:
-            now, taken = transaction.now, 0
+        def work(transaction: Transaction) -> tuple[int, int, int]:
+            now, taken, here, expired = transaction.now, 0, 0, 0
             for one in entries:
                 key = bytes.fromhex(one.new.print.key)
                 if one.expires_at is not None and one.expires_at <= now:
+                    expired += 1
                     continue
                 row = transaction.conn.execute(rows.FIND, (key,)).fetchone()
                 if row is not None and (row[3] is None or row[3] > now):
+                    here += 1
                     continue
                 left = None if one.expires_at is None else one.expires_at - now
                 rows.put(transaction, attrs.evolve(one.new, ttl=left))
                 taken += 1
-            return taken
+            return taken, here, expired
 
         return self.write(work)
 
@@ -326,9 +335,12 @@ class Store:
     # --- upkeep ---------------------------------------------------------------------------------
 
     async def close(self, patience: float) -> None:
-        """Finish what is queued and end both threads, waiting at most `patience` seconds."""
-        closing = asyncio.ensure_future(self._reader.close())
-        await asyncio.wait((self._writer.stop(), closing), timeout=patience)
+        """Finish what is queued and end both threads, waiting at most `patience` s for each."""
+        self._glance.close()
+        # The writer last: whoever closes last brings the WAL into the file, and of two that close
+        # at once each takes the other for the one to do it.
+        await asyncio.wait((asyncio.ensure_future(self._reader.close()),), timeout=patience)
+        await asyncio.wait((self._writer.stop(),), timeout=patience)
 
     def _make_room(self, transaction: Transaction) -> None:
         if transaction.grew:
