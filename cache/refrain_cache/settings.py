@@ -18,14 +18,15 @@ CONFIG_NAME = "perf_config.json"
 CONFIG_FOLDER = "config"
 CONFIG_VARIABLE = "REFRAIN_CONFIG"
 API_KIND = "api"
+_BESIDE_CONFIG = "./cache"
 
 
 @frozen
 class CacheSettings:
     """How answers are kept. Durations in seconds, sizes in bytes.
 
-    `cache_dir` is None for the user's cache folder (platformdirs); relative paths are resolved by
-    whoever reads the configuration file, against the folder that holds `config/`.
+    `cache_dir` is None for the user's cache folder (platformdirs). Whoever reads a configuration
+    file resolves what it says, or does not say, with `resolve_cache_dir`.
     """
 
     enabled: bool = True
@@ -61,12 +62,13 @@ def find_config(start: Path | None = None) -> Path | None:
 def resolve_cache_dir(cache_dir: Path | None, config: Path | None = None) -> Path:
     """The folder the cache is in: absolute, `~` expanded.
 
-    None is the user's cache folder. A relative path starts at the folder that holds the folder of
-    `config` (`/work/config/perf_config.json` → `/work`), without one at the working directory.
+    A relative path starts at the folder that holds the folder of `config`
+    (`/work/config/perf_config.json` → `/work`), without one at the working directory. None is
+    `./cache` there, and without a configuration the user's cache folder.
     """
-    if cache_dir is None:
+    if cache_dir is None and config is None:
         return Path(platformdirs.user_cache_dir("refrain", appauthor=False))
-    cache_dir = cache_dir.expanduser()
+    cache_dir = Path(_BESIDE_CONFIG if cache_dir is None else cache_dir).expanduser()
     if cache_dir.is_absolute():
         return cache_dir
     return (config.absolute().parent.parent if config is not None else Path.cwd()) / cache_dir
@@ -88,8 +90,8 @@ def read_cache_settings(config: Path) -> CacheSettings:
     if not isinstance(section, dict):
         raise CacheConfigError(f'{config}: "caching" must be an object.')
     values = {name: _checked(config, name, value) for name, value in section.items()}
-    # The file's default place is beside it; only without any file is it the user's cache folder.
-    values["cache_dir"] = resolve_cache_dir(Path(section.get("cache_dir", "./cache")), config)
+    named = values.get("cache_dir")
+    values["cache_dir"] = resolve_cache_dir(None if named is None else Path(named), config)
     return CacheSettings(**values)
 
 

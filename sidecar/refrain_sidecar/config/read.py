@@ -69,8 +69,8 @@ def read_settings(path: Path) -> Reading:
 
 def _settings(values: Mapping[str, Any], path: Path) -> Settings:
     caching = dict(values.get("caching", {}))
-    if "cache_dir" in caching:
-        caching["cache_dir"] = resolve_cache_dir(Path(caching["cache_dir"]), path)
+    named = caching.get("cache_dir")
+    caching["cache_dir"] = resolve_cache_dir(None if named is None else Path(named), path)
     return Settings(
         inference=_section(InferenceSettings, values.get("inference", {})),
         caching=_section(CacheSettings, caching),

@@ -42,6 +42,7 @@ def test_a_relative_folder_starts_at_the_folder_that_holds_config(tmp_path: Path
     assert resolve_cache_dir(tmp_path / "x", config) == tmp_path / "x"
     assert resolve_cache_dir(Path("~/x"), config) == Path.home() / "x"
     assert resolve_cache_dir(None).is_absolute()
+    assert resolve_cache_dir(None, config) == tmp_path / "cache"
 
 
 def test_a_section_is_read_and_the_rest_is_not_looked_at(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import attrs
 import jsonschema
 import pytest
 
-from refrain_cache import CacheSettings
+from refrain_cache import CacheSettings, read_cache_settings
 from refrain_sidecar.config import ConfigError, check, load_settings, read_settings
 from refrain_sidecar.config.schema import schema
 from refrain_sidecar.settings import InferenceSettings, LoggingSettings, NetworkingSettings
@@ -76,8 +76,10 @@ def test_a_wrong_file_is_an_error_for_who_asks_for_exact_settings(tmp_path: Path
 def test_the_cache_folder_is_resolved_against_the_folder_that_holds_config(tmp_path: Path) -> None:
     path = tmp_path / "config" / "perf_config.json"
     path.parent.mkdir()
-    path.write_text('{"caching": {"cache_dir": "./cache"}}', encoding="utf-8")
-    assert load_settings(path).caching.cache_dir == tmp_path / "cache"
+    for text in ('{"caching": {"cache_dir": "./cache"}}', "{}"):
+        path.write_text(text, encoding="utf-8")
+        assert load_settings(path).caching.cache_dir == tmp_path / "cache"
+        assert load_settings(path).caching == read_cache_settings(path)
 
 
 def test_the_shipped_configuration_is_right_and_says_what_the_seed_said() -> None:
