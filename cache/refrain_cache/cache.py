@@ -20,6 +20,7 @@ from refrain_cache.entry import (
     EntryOrder,
     EntryPage,
     Explanation,
+    Progress,
     Purged,
     Selection,
     Transferred,
@@ -31,7 +32,7 @@ from refrain_cache.fingerprint import Fingerprint, fingerprint
 from refrain_cache.health import Health
 from refrain_cache.memory import MemoryTier
 from refrain_cache.outcome import Outcome
-from refrain_cache.portable import read_export, write_export
+from refrain_cache.portable import announced, read_export, write_export
 from refrain_cache.rows import NewEntry
 from refrain_cache.settings import DATABASE_NAME, CacheSettings, resolve_cache_dir
 from refrain_cache.stats import CacheStats, StatsWindow, build, timeline_of
@@ -41,6 +42,10 @@ from refrain_cache.timing import Timing
 from refrain_cache.verify import integrity, verify_some
 
 T = TypeVar("T")
+
+
+def untold(done: int, total: int | None) -> None:
+    """The progress nobody follows."""
 
 
 class AsyncCache:
@@ -346,26 +351,31 @@ class AsyncCache:
 
     # --- moving house, checking -----------------------------------------------------------------
 
-    async def export(self, path: Path) -> Transferred:
+    async def export(self, path: Path, progress: Progress = untold) -> Transferred:
         """Write every entry that has not expired to one portable file, replacing it.
 
         Raises OSError if it cannot be written. Private texts are not in it, answers are.
         """
-        now = self._clock.now()
+        now, loop = self._clock.now(), asyncio.get_running_loop()
+
+        def tell(done: int, total: int | None) -> None:
+            loop.call_soon_threadsafe(progress, done, total)
+
         await self._tiers.arrived()
         done = await self._tiers.read(
-            lambda store: store.read_apart(lambda conn: write_export(conn, path, now))
+            lambda store: store.read_apart(lambda conn: write_export(conn, path, now, tell))
         )
-        return done if done is not None else Transferred(path, 0, 0)
+        return done if done is not None else Transferred(path, 0)
 
-    async def import_(self, path: Path) -> Transferred:
+    async def import_(self, path: Path, progress: Progress = untold) -> Transferred:
         """Take in an export, each entry checked; what is here already or has expired is skipped.
 
         Raises PortableFileError if it is no export, OSError if it cannot be read.
         """
-        taken = skipped = 0
+        taken = here = expired = 0
         rejected: list[str] = []
         arriving = read_export(path)
+        total = await asyncio.to_thread(announced, path)
         while step := await asyncio.to_thread(lambda: list(itertools.islice(arriving, 200))):
             entries = [one for one in step if not isinstance(one, str)]
             rejected += [one for one in step if isinstance(one, str)]
@@ -374,19 +384,20 @@ class AsyncCache:
                 rejected.append(f"the cache is not in use: {self.state.reason}")
                 break
             try:
-                here = await store.take_in(entries)
+                counts = await store.take_in(entries)
             except StoreFault as error:
                 rejected.append(error.fault.reason)
                 break
-            taken += here
-            skipped += len(entries) - here
+            taken, here, expired = taken + counts[0], here + counts[1], expired + counts[2]
+            progress(taken + here + expired + len(rejected), total)
         self._books.changed()
-        return Transferred(path, taken, skipped, tuple(rejected))
+        return Transferred(path, taken, here, expired, tuple(rejected))
 
-    async def verify(self) -> Verified:
+    async def verify(self, progress: Progress = untold) -> Verified:
         """Re-hash every entry and check the file; reports what does not match, changes nothing."""
         after = checked = 0
         damaged: dict[str, str] = {}
+        held = (await self.entries(limit=1)).total
         while True:
             some = functools.partial(verify_some, after=after)
             step = await self._tiers.read(lambda store: store.read_apart(some))  # noqa: B023
@@ -399,6 +410,7 @@ class AsyncCache:
             damaged.update(found)
             if looked_at == 0:
                 break
+            progress(checked, held)
         whole = await self._tiers.read(lambda store: store.read_apart(integrity))
         return Verified(checked, damaged, whole or ())
 

@@ -77,6 +77,9 @@ def copied(value: Any) -> bytes | None:
 
 def decode(data: bytes, packed: bool, digest: bytes) -> Any:
     """The value behind stored bytes. Raises DamagedError if they are not those that were stored."""
+    if not isinstance(data, bytes):
+        # SQLite keeps what it is given, and another program may have given it text.
+        raise DamagedError(f"it is {type(data).__name__}, no bytes")
     if packed:
         try:
             data = zlib.decompress(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,8 @@ from attrs import field, frozen
 
 EntryOrder = Literal["recent", "created", "used", "size", "cost"]
 CacheMode = Literal["on", "off", "bypass"]
+# Told how many entries are done and of how many, None where that is not known.
+Progress = Callable[[int, int | None], None]
 
 
 @frozen
@@ -103,11 +106,16 @@ class Explanation:
 
 @frozen
 class Transferred:
-    """What an export or import did. `rejected` names each entry that failed its check, and why."""
+    """What an export or import did.
+
+    `entries` went over. `here` were in the cache already, `expired` are past their time.
+    `rejected` names each entry that failed its check, and why.
+    """
 
     path: Path
     entries: int
-    skipped: int
+    here: int = 0
+    expired: int = 0
     rejected: tuple[str, ...] = ()
 
 

@@ -11,14 +11,15 @@ import gzip
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from attrs import frozen
 
 from refrain_cache import codec
-from refrain_cache.entry import Transferred
+from refrain_cache.entry import Progress, Transferred
 from refrain_cache.errors import CacheError, PortableFileError
 from refrain_cache.fingerprint import Fingerprint, derive_key
 from refrain_cache.rows import NewEntry
@@ -36,28 +37,38 @@ class Imported:
     expires_at: float | None
 
 
-def write_export(conn: sqlite3.Connection, path: Path, now: float) -> Transferred:
+def write_export(
+    conn: sqlite3.Connection, path: Path, now: float, progress: Progress
+) -> Transferred:
     """Write every entry that has not expired at `now` to `path`, all or nothing."""
+    (total,) = conn.execute("SELECT count(*) FROM entry").fetchone()
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    written = skipped = 0
+    written = expired = 0
+    damaged: list[str] = []
     try:
         opener = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(opener, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8") as file:
-            file.write(json.dumps({"format": FORMAT, "version": FORMAT_VERSION, "at": now}) + "\n")
-            for line in _lines(conn, now):
+            header = {"format": FORMAT, "version": FORMAT_VERSION, "at": now, "entries": total}
+            file.write(json.dumps(header) + "\n")
+            for done, line in enumerate(_lines(conn, now), 1):
                 if line is None:
-                    skipped += 1
-                    continue
-                file.write(json.dumps(line) + "\n")
-                written += 1
+                    expired += 1
+                elif isinstance(line, str):
+                    damaged.append(line)
+                else:
+                    file.write(json.dumps(line) + "\n")
+                    written += 1
+                if done % _PAGE == 0:
+                    progress(done, total)
         os.replace(partial, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             partial.unlink()
-    return Transferred(path, written, skipped)
+    return Transferred(path, written, expired=expired, rejected=tuple(damaged))
 
 
-def _lines(conn: sqlite3.Connection, now: float) -> Iterator[dict[str, Any] | None]:
+def _lines(conn: sqlite3.Connection, now: float) -> Iterator[dict[str, Any] | str | None]:
+    """What to write of each entry; None for one that has expired, a sentence for a damaged one."""
     last = 0
     while True:
         rows = conn.execute(
@@ -74,9 +85,8 @@ def _lines(conn: sqlite3.Connection, now: float) -> Iterator[dict[str, Any] | No
                 continue
             try:
                 answer = codec.decode(value, packed, digest)
-            except codec.DamagedError:
-                # Verify is where damage is reported; an export carries what is whole.
-                yield None
+            except codec.DamagedError as error:
+                yield f"{key.hex()[:12]}: the answer is damaged: {error}"
                 continue
             yield {
                 "key": key.hex(),
@@ -95,6 +105,29 @@ def _lines(conn: sqlite3.Connection, now: float) -> Iterator[dict[str, Any] | No
             return
 
 
+def announced(path: Path) -> int | None:
+    """How many entries an export says it has. Raises as `read_export`."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        entries = _header(file, path).get("entries")
+    return entries if isinstance(entries, int) else None
+
+
+def _header(file: TextIO, path: Path) -> dict[str, Any]:
+    try:
+        header = json.loads(file.readline())
+        known = isinstance(header, dict) and header.get("format") == FORMAT
+    except (ValueError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise PortableFileError(f"{path} is not an export of a Refrain cache.") from error
+    if not known:
+        raise PortableFileError(f"{path} is not an export of a Refrain cache.")
+    if header.get("version") != FORMAT_VERSION:
+        raise PortableFileError(
+            f"{path} is an export of version {header.get('version')!r}; this program reads "
+            f"version {FORMAT_VERSION}. Update Refrain, or export again."
+        )
+    return dict(header)
+
+
 def read_export(path: Path) -> Iterator[Imported | str]:
     """Each entry of an export: checked, or a sentence saying why it is rejected.
 
@@ -102,25 +135,14 @@ def read_export(path: Path) -> Iterator[Imported | str]:
     be read.
     """
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        try:
-            header = json.loads(file.readline())
-            known = isinstance(header, dict) and header.get("format") == FORMAT
-        except (ValueError, EOFError, gzip.BadGzipFile) as error:
-            raise PortableFileError(f"{path} is not an export of a Refrain cache.") from error
-        if not known:
-            raise PortableFileError(f"{path} is not an export of a Refrain cache.")
-        if header.get("version") != FORMAT_VERSION:
-            raise PortableFileError(
-                f"{path} is an export of version {header.get('version')!r}; this program reads "
-                f"version {FORMAT_VERSION}. Update Refrain, or export again."
-            )
+        _header(file, path)
         lines = enumerate(file, start=2)
         while True:
             try:
                 number, line = next(lines)
             except StopIteration:
                 return
-            except (EOFError, OSError, ValueError) as error:
+            except (EOFError, OSError, ValueError, zlib.error) as error:
                 yield f"the file ends early or is damaged: {error}"
                 return
             yield _checked(number, line)

@@ -12,13 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from refrain_cache.cache import AsyncCache
+from refrain_cache.cache import AsyncCache, untold
 from refrain_cache.clock import Clock
 from refrain_cache.entry import (
     CacheState,
     EntryOrder,
     EntryPage,
     Explanation,
+    Progress,
     Purged,
     Selection,
     Transferred,
@@ -248,17 +249,17 @@ class Cache:
         """Delete the entries a selection means, or count them."""
         return self._run(lambda cache: cache.purge(selection, dry_run=dry_run))
 
-    def export(self, path: Path) -> Transferred:
+    def export(self, path: Path, progress: Progress = untold) -> Transferred:
         """Write every entry that has not expired to one portable file."""
-        return self._run(lambda cache: cache.export(path))
+        return self._run(lambda cache: cache.export(path, progress))
 
-    def import_(self, path: Path) -> Transferred:
+    def import_(self, path: Path, progress: Progress = untold) -> Transferred:
         """Take in an export, each entry checked."""
-        return self._run(lambda cache: cache.import_(path))
+        return self._run(lambda cache: cache.import_(path, progress))
 
-    def verify(self) -> Verified:
+    def verify(self, progress: Progress = untold) -> Verified:
         """Re-hash every entry and check the file."""
-        return self._run(lambda cache: cache.verify())
+        return self._run(lambda cache: cache.verify(progress))
 
     # --- inside ---------------------------------------------------------------------------------
 

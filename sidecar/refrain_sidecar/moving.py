@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from refrain_cache import AsyncCache, PortableFileError, Transferred, Verified
+from refrain_cache import AsyncCache, PortableFileError, Progress, Transferred, Verified
 from refrain_sidecar.enrichment import InputRefused
 
 
@@ -31,14 +31,14 @@ def demand_use(cache: AsyncCache, *, writing: bool) -> None:
         raise CacheNotInUse(f"The cache is not in use: {state.reason}")
 
 
-async def export(cache: AsyncCache, path: Path) -> Transferred:
+async def export(cache: AsyncCache, path: Path, progress: Progress) -> Transferred:
     """Write every entry that has not expired to `path`, replacing it.
 
     Raises CacheNotInUse, and InputRefused when `path` cannot be written.
     """
     demand_use(cache, writing=False)
     try:
-        done = await cache.export(path)
+        done = await cache.export(path, progress)
     except OSError as error:
         raise InputRefused(f"{path} cannot be written: {_cause(error)}.") from error
     if not done.entries:
@@ -46,24 +46,24 @@ async def export(cache: AsyncCache, path: Path) -> Transferred:
     return done
 
 
-async def take_in(cache: AsyncCache, path: Path) -> Transferred:
+async def take_in(cache: AsyncCache, path: Path, progress: Progress) -> Transferred:
     """Take in the entries of an export, each checked.
 
     Raises CacheNotInUse, and InputRefused when `path` cannot be read or is no export.
     """
     demand_use(cache, writing=True)
     try:
-        return await cache.import_(path)
+        return await cache.import_(path, progress)
     except PortableFileError as error:
         raise InputRefused(str(error)) from error
     except OSError as error:
         raise InputRefused(f"{path} cannot be read: {_cause(error)}.") from error
 
 
-async def verify(cache: AsyncCache) -> Verified:
+async def verify(cache: AsyncCache, progress: Progress) -> Verified:
     """Re-hash every entry and check the file. Raises CacheNotInUse."""
     demand_use(cache, writing=False)
-    found = await cache.verify()
+    found = await cache.verify(progress)
     if not found.checked:
         demand_use(cache, writing=True)
     return found

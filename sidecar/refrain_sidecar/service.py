@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from refrain_cache import Progress as Counting
 from refrain_cache import Selection, Transferred, Verified
 from refrain_sidecar import moving, protocol
 from refrain_sidecar.assembly import Assembly
@@ -140,20 +141,20 @@ class Service:
                 found = await parts.cache.explain_last_miss()
         return restate(protocol.ExplainResult, found)
 
-    async def export(self, path: Path) -> Transferred:
+    async def export(self, path: Path, progress: Counting) -> Transferred:
         """Write all entries to one portable file. Raises CacheNotInUse, InputRefused."""
         async with self.parts as parts:
-            return await moving.export(parts.cache, path)
+            return await moving.export(parts.cache, path, progress)
 
-    async def import_(self, path: Path) -> Transferred:
+    async def import_(self, path: Path, progress: Counting) -> Transferred:
         """Take in an export, entry by entry. Raises CacheNotInUse, InputRefused."""
         async with self.parts as parts:
-            return await moving.take_in(parts.cache, path)
+            return await moving.take_in(parts.cache, path, progress)
 
-    async def verify(self) -> Verified:
+    async def verify(self, progress: Counting) -> Verified:
         """Re-hash what is stored. Raises CacheNotInUse."""
         async with self.parts as parts:
-            return await moving.verify(parts.cache)
+            return await moving.verify(parts.cache, progress)
 
     async def cpu_threads(self) -> protocol.CpuThreadsResult:
         return await asyncio.to_thread(cpu_threads, self.parts.settings.inference)

@@ -21,16 +21,19 @@ _file = click.argument("file", type=click.Path(path_type=Path))
 def export_entries(session: Session, file: Path, yes: bool, as_json: bool) -> None:
     """Write every entry that has not expired to FILE, for another machine or a safe place.
 
-    The answers are in it, the texts they were given to are not.
+    The answers are in it, the texts they were given to are not. Ends with status 1 when a damaged
+    entry had to be left out.
 
     \b
     refrain export answers.jsonl.gz
     """
     if file.is_file() and not (yes or as_json):
         click.confirm(f"Replace {file}?", abort=True, err=True)
-    with show.waiting(session.messages, "Exporting"):
-        done = session.run(lambda service: service.export(file))
+    with show.counting(session.messages, "Exporting") as progress:
+        done = session.run(lambda service: service.export(file, progress))
     session.give(done, as_json, show.exported)
+    if done.rejected:
+        sys.exit(1)
 
 
 @click.command("import")
@@ -45,8 +48,8 @@ def import_entries(session: Session, file: Path, as_json: bool) -> None:
     \b
     refrain import answers.jsonl.gz
     """
-    with show.waiting(session.messages, "Importing"):
-        done = session.run(lambda service: service.import_(file))
+    with show.counting(session.messages, "Importing") as progress:
+        done = session.run(lambda service: service.import_(file, progress))
     session.give(done, as_json, show.imported)
     if done.rejected:
         sys.exit(1)
@@ -63,8 +66,8 @@ def verify(session: Session, as_json: bool) -> None:
     \b
     refrain verify
     """
-    with show.waiting(session.messages, "Verifying"):
-        found = session.run(lambda service: service.verify())
+    with show.counting(session.messages, "Verifying") as progress:
+        found = session.run(lambda service: service.verify(progress))
     session.give(found, as_json, show.verified)
     if not found.clean:
         sys.exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -79,13 +79,11 @@ def progress(console: Console) -> Progress:
 
 
 @contextmanager
-def waiting(console: Console, title: str) -> Iterator[None]:
-    """A bar that moves, and the time, while what nobody can count goes on; on a terminal only."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    still = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=still) as bars:
-        bars.add_task(title, total=None)
-        yield
+def counting(console: Console, title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar for as long as the context lasts; gives what moves it: how many of how many."""
+    with progress(console) as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def outcome(stage: p.StageReport) -> Text:
@@ -272,12 +270,12 @@ def purged(result: p.PurgeResult) -> Text:
     return Text(f"{verb} {amount(result.entries, result.bytes)}.")
 
 
-def exported(done: Transferred) -> Text:
-    """One line; the file's size beside what is in it."""
+def exported(done: Transferred) -> RenderableType:
+    """One line; the file's size beside what is in it. What was damaged is named."""
     text = Text(f"Exported {amount(done.entries, done.path.stat().st_size)} to {done.path}.")
-    if done.skipped:
-        text.append(f"\nLeft out, as expired or damaged: {done.skipped:,}.", style="yellow")
-    return text
+    if done.expired:
+        text.append(f"\nLeft out, as expired: {done.expired:,}.", style="dim")
+    return Group(text, *_refusals(done))
 
 
 def imported(done: Transferred) -> RenderableType:
@@ -285,10 +283,18 @@ def imported(done: Transferred) -> RenderableType:
     counts = Table.grid(padding=(0, 2))
     counts.add_column(style="dim")
     counts.add_column(justify="right")
-    counts.add_row("taken", f"{done.entries:,}")
-    counts.add_row("here already, or expired", f"{done.skipped:,}")
-    counts.add_row("refused", Text(f"{len(done.rejected):,}", style="red" if done.rejected else ""))
-    return Group(counts, *(Text(f"  {refusal}", style="red") for refusal in done.rejected))
+    for name, count in (
+        ("taken", done.entries),
+        ("here already", done.here),
+        ("expired", done.expired),
+        ("refused", len(done.rejected)),
+    ):
+        counts.add_row(name, f"{count:,}")
+    return Group(counts, *_refusals(done))
+
+
+def _refusals(done: Transferred) -> list[Text]:
+    return [Text(f"  {refusal}", style="red") for refusal in done.rejected]
 
 
 def verified(found: Verified) -> RenderableType:

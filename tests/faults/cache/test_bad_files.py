@@ -147,13 +147,16 @@ async def test_a_file_made_newer_under_a_running_process_is_no_longer_written(
         assert "newer version" in (cache.state.reason or "")
 
 
+@pytest.mark.parametrize(
+    "changed", ["CAST('\"false\"' AS BLOB)", "'\"true\"'"], ids=["bytes", "text"]
+)
 async def test_an_answer_whose_bytes_have_changed_is_never_given(
-    make_cache: MakeCache, database: Path, answers: Answers
+    make_cache: MakeCache, database: Path, answers: Answers, changed: str
 ) -> None:
     async with make_cache() as cache:
         assert await cache.set(content="a", cache_type="api", value="true")
     tampering = sqlite3.connect(database)
-    tampering.execute("UPDATE entry SET value = CAST('\"false\"' AS BLOB)")
+    tampering.execute(f"UPDATE entry SET value = {changed}")
     tampering.commit()
     tampering.close()
     async with make_cache() as cache:

@@ -13,6 +13,9 @@ import pytest
 
 from refrain_cache import AsyncCache, CacheSettings, PortableFileError, fingerprint
 
+# A header that is in order, and then no valid block.
+BAD_DEFLATE = gzip.compress(b"")[:10] + b"\xff" * 8
+
 
 async def fill(cache: AsyncCache) -> None:
     for n in range(450):
@@ -37,15 +40,17 @@ async def test_what_is_exported_is_imported(
     await fill(cache)
     out = tmp_path / "export.jsonl.gz"
     done = await cache.export(out)
-    assert (done.entries, done.skipped) == (450, 0)
+    assert (done.entries, done.expired, done.rejected) == (450, 0, ())
     assert out.stat().st_mode & 0o777 == 0o600
     assert [p.name for p in tmp_path.glob("*.partial")] == []
     assert "text 7" not in gzip.decompress(out.read_bytes()).decode()
     async with AsyncCache(elsewhere, clock=clock) as other:
-        taken = await other.import_(out)
-        assert (taken.entries, taken.skipped, taken.rejected) == (450, 0, ())
+        told: list[tuple[int, int | None]] = []
+        taken = await other.import_(out, lambda done, total: told.append((done, total)))
+        assert (taken.entries, taken.here, taken.expired, taken.rejected) == (450, 0, 0, ())
+        assert told == [(200, 450), (400, 450), (450, 450)]
         again = await other.import_(out)
-        assert (again.entries, again.skipped) == (0, 450)
+        assert (again.entries, again.here, again.expired) == (0, 450, 0)
         for n in (0, 7, 449):
             found = await other.get(
                 content=f"text {n}",
@@ -93,7 +98,9 @@ async def test_an_export_cut_short_gives_what_is_whole_and_says_so(
         assert "ends early" in taken.rejected[-1]
 
 
-@pytest.mark.parametrize("bad", [b"", b"garbage", gzip.compress(b"{}\n"), gzip.compress(b"\x00")])
+@pytest.mark.parametrize(
+    "bad", [b"", b"garbage", gzip.compress(b"{}\n"), gzip.compress(b"\x00"), BAD_DEFLATE]
+)
 async def test_what_is_no_export_is_refused(cache: AsyncCache, tmp_path: Path, bad: bytes) -> None:
     path = tmp_path / "bad"
     path.write_bytes(bad)
@@ -113,7 +120,36 @@ async def test_expired_entries_stay_behind(cache: AsyncCache, tmp_path: Path, cl
     await cache.set(content="b", cache_type="api", value=2, ttl=100)
     clock.at += 11
     done = await cache.export(tmp_path / "out")
-    assert (done.entries, done.skipped) == (1, 1)
+    assert (done.entries, done.expired) == (1, 1)
+
+
+async def test_an_import_tells_what_expired_on_the_way_from_what_is_here(
+    cache: AsyncCache, elsewhere: CacheSettings, tmp_path: Path, clock: Any
+) -> None:
+    for name, ttl in (("a", 10), ("b", 100), ("c", 100)):
+        await cache.set(content=name, cache_type="api", value=name, ttl=ttl)
+    await cache.export(tmp_path / "out")
+    clock.at += 11
+    async with AsyncCache(elsewhere, clock=clock) as other:
+        await other.set(content="b", cache_type="api", value="b", ttl=100)
+        done = await other.import_(tmp_path / "out")
+    assert (done.entries, done.here, done.expired, done.rejected) == (1, 1, 1, ())
+
+
+async def test_an_export_leaves_out_what_is_damaged_and_says_so(
+    cache: AsyncCache, settings: CacheSettings, tmp_path: Path
+) -> None:
+    await cache.set(content="a", cache_type="api", value=1)
+    await cache.set(content="b", cache_type="api", value=2)
+    assert settings.cache_dir is not None
+    with sqlite3.connect(settings.cache_dir / "perf_cache.db") as tampering:
+        key = fingerprint("api", "a").key
+        tampering.execute("UPDATE entry SET value = x'39' WHERE key = ?", (bytes.fromhex(key),))
+    tampering.close()
+    done = await cache.export(tmp_path / "out")
+    assert done.entries == 1
+    (refusal,) = done.rejected
+    assert refusal.startswith(f"{key[:12]}: the answer is damaged")
 
 
 async def test_verify_names_what_does_not_match(cache: AsyncCache, settings: CacheSettings) -> None:
@@ -127,7 +163,9 @@ async def test_verify_names_what_does_not_match(cache: AsyncCache, settings: Cac
     tampering.execute("UPDATE entry SET content = '\"x\"' WHERE key = ?", (changed[2],))
     tampering.commit()
     tampering.close()
-    found = await cache.verify()
+    told: list[tuple[int, int | None]] = []
+    found = await cache.verify(lambda done, total: told.append((done, total)))
+    assert told == [(5, 5)]
     assert found.checked == 5
     assert set(found.damaged) == {changed[0].hex(), changed[2].hex()}
     assert "digest" in found.damaged[changed[0].hex()]

@@ -49,7 +49,7 @@ def test_what_one_machine_exports_another_imports(home: Home, other_home: Home) 
 
     again = other_home.refrain("import", file)
     assert again.status == 0
-    assert [line.split()[-1] for line in again.out.splitlines()] == ["0", "3", "0"]
+    assert [line.split()[-1] for line in again.out.splitlines()] == ["0", "3", "0", "0"]
 
 
 def test_each_entry_that_was_changed_on_the_way_is_refused_by_its_line(
