@@ -19,8 +19,11 @@ from refrain_cache.reader import Row
 
 # As long as an event loop may be held up unnoticed: a few reads of a busy solid-state disk.
 _SLOW_S = 0.01
-# So long a slow disk is not tried here again: at worst one hold-up in a thousand times its length.
-_APART_S = 10.0
+# For so many times its length a slow lookup is not tried here again: at worst the loop is held up
+# for a hundredth of its time.
+_APART = 100
+# How long a file that could not be opened is left alone, in seconds.
+_UNOPENED_S = 1.0
 
 
 @final
@@ -55,8 +58,9 @@ class Glance:
         except sqlite3.Error:
             self.close()
             return LATER
-        if self._tick() - started > _SLOW_S:
-            self._not_before = self._tick() + _APART_S
+        ended = self._tick()
+        if ended - started > _SLOW_S:
+            self._not_before = ended + _APART * (ended - started)
         return found[0] if found else None
 
     def open(self) -> None:
@@ -68,7 +72,7 @@ class Glance:
             self._conn = self._place.connect_reader(busy_ms=0)
         except StoreFault:
             # The reader's thread goes on alone, and is told more of it.
-            self._not_before = self._tick() + _APART_S
+            self._not_before = self._tick() + _UNOPENED_S
             return
         self._generation = generation
 
