@@ -8,6 +8,7 @@ import os
 import random
 import unicodedata
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 from attrs import evolve
@@ -71,8 +72,10 @@ def inputs(count: int) -> Iterator[str]:
         lambda: "".join(draw.choices(draw.choice(ALPHABETS), k=draw.randint(1, 120))),
     )
     seen: set[str] = set()
-    while len(seen) < count:
-        text = makers[len(seen) % len(makers)]()
+    for make in cycle(makers):
+        if len(seen) == count:
+            return
+        text = make()
         if text not in seen and any(unicodedata.category(c)[0] in "LNPS" for c in normalised(text)):
             seen.add(text)
             yield text
