@@ -51,6 +51,13 @@ async def test_a_stream_and_a_whole_answer_say_the_same(client: httpx.AsyncClien
     assert streamed[-1]["context"] == whole["context"]
 
 
+async def test_line_separators_in_a_prompt_do_not_break_the_answer(
+    client: httpx.AsyncClient,
+) -> None:
+    prompt = "one\u2028two\u2029three\x85four\x0bfive\x0csix\x1cseven"
+    assert (await ask(client, prompt=prompt, options=CERTAIN))["done"] is True
+
+
 async def test_the_system_prompt_reaches_the_model(client: httpx.AsyncClient) -> None:
     plain = await ask(client, prompt="Who are you?", options=CERTAIN)
     other = await ask(client, prompt="Who are you?", system="You are a pirate.", options=CERTAIN)

@@ -19,6 +19,7 @@ import httpx
 from attrs import frozen
 
 from refrain_sidecar.inference.embedded.failures import ContextExceeded, EngineFailure
+from refrain_sidecar.inference.lines import LineSplitter
 
 # Tokens of a prompt read at a time. A cancelled request is noticed after the batch it is in and
 # ended after the next: 48 tokens take a 2-core machine about 0.2 s, so that cancelling stays under
@@ -176,14 +177,17 @@ def _drop(holder: list[Any]) -> None:
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
-    async for line in response.aiter_lines():
-        if line.startswith("data: "):
-            event = json.loads(line[6:])
-            if "error" in event:
-                raise _error_of(event["error"])
-            yield event
-        elif line.startswith("error: "):
-            raise _error_of(json.loads(line[7:]))
+    # The closing event repeats the prompt, with whatever line separators a text may hold.
+    splitter = LineSplitter()
+    async for chunk in response.aiter_bytes():
+        for line in splitter.feed(chunk):
+            if line.startswith(b"data: "):
+                event = json.loads(line[6:])
+                if "error" in event:
+                    raise _error_of(event["error"])
+                yield event
+            elif line.startswith(b"error: "):
+                raise _error_of(json.loads(line[7:]))
 
 
 def _failure(status: int, content: bytes) -> EngineFailure:
