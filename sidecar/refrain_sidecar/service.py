@@ -19,6 +19,7 @@ from refrain_sidecar.doctor import examine
 from refrain_sidecar.enrichment import InputRefused
 from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.reading_ahead import ReadingAhead
 from refrain_sidecar.restate import restate
 from refrain_sidecar.settings import Settings
 from refrain_sidecar.stages import Progress, enrich, parse_timestamp, silent
@@ -38,6 +39,7 @@ class Service:
         self.config = LiveConfig(config_path)
         self._assembly: Assembly | None = None
         self._background = Background()
+        self._reading_ahead = ReadingAhead(self._background, self._read_ahead)
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._engine: Engine | None = None
@@ -80,17 +82,19 @@ class Service:
         self, params: protocol.EnrichParams, progress: Progress = silent
     ) -> protocol.EnrichResult:
         """Both stages (or the first) for one text."""
-        async with self.parts as parts:
-            await self._engine_of(parts)
-            return await enrich(parts, params, progress)
+        with self._reading_ahead.paused():
+            async with self.parts as parts:
+                await self._engine_of(parts)
+                return await enrich(parts, params, progress)
 
     async def warm(
         self, params: protocol.WarmParams, progress: Progress = silent
     ) -> protocol.WarmResult:
         """Enrich ahead of time, so that the first real request is a hit."""
-        async with self.parts as parts:
-            await self._engine_of(parts)
-            return await warm(parts, params, progress)
+        with self._reading_ahead.paused():
+            async with self.parts as parts:
+                await self._engine_of(parts)
+                return await warm(parts, params, progress)
 
     async def stats(self, params: protocol.StatsParams) -> protocol.StatsResult:
         async with self.parts as parts:
@@ -186,6 +190,11 @@ class Service:
             with contextlib.suppress(InferenceError):  # kept as engine_message; asking repeats it
                 await self._engine_of(parts)
                 await parts.scorer.prepare()
+                self._reading_ahead.begin()
+
+    async def _read_ahead(self) -> None:
+        async with self.parts as parts:
+            with contextlib.suppress(InferenceError):
                 await parts.post_enricher.prepare()
 
     async def _engine_of(self, parts: Assembly) -> Engine:
