@@ -336,10 +336,11 @@ class Store:
 
     async def close(self, patience: float) -> None:
         """Finish what is queued and end both threads, waiting at most `patience` s for each."""
-        self._glance.close()
         # The writer last: whoever closes last brings the WAL into the file, and of two that close
         # at once each takes the other for the one to do it.
         await asyncio.wait((asyncio.ensure_future(self._reader.close()),), timeout=patience)
+        # After the reader, whose last answers may have opened it.
+        self._glance.close()
         await asyncio.wait((self._writer.stop(),), timeout=patience)
 
     def _make_room(self, transaction: Transaction) -> None:
