@@ -21,8 +21,8 @@ from rich.text import Text
 
 from refrain_sidecar.cli import show
 from refrain_sidecar.protocol import EnrichParams, EnrichResult, StatsParams
-from refrain_sidecar.service import Service
-from refrain_sidecar.wire import to_wire
+from refrain_sidecar.protocol.wire import to_wire
+from refrain_sidecar.service.service import Service
 
 REFLECTIONS = Path(__file__).with_name("reflections.jsonl")
 CONSOLE = Console(highlight=False)

@@ -1,5 +1,7 @@
 """A content-addressed cache for model answers, in one SQLite file."""
 
+from refrain_cache.accounts.stats import CacheStats, KindStats, ModelStats, TimelinePoint
+from refrain_cache.accounts.tally import Percentiles
 from refrain_cache.cache import AsyncCache
 from refrain_cache.clock import Clock, SystemClock
 from refrain_cache.entry import (
@@ -31,9 +33,7 @@ from refrain_cache.settings import (
     read_cache_settings,
     resolve_cache_dir,
 )
-from refrain_cache.stats import CacheStats, KindStats, ModelStats, TimelinePoint
 from refrain_cache.sync import Cache, get_cache
-from refrain_cache.tally import Percentiles
 from refrain_cache.timing import Timing
 
 __all__ = [

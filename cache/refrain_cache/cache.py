@@ -10,11 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from refrain_cache import codec, explain, purge, rollup
-from refrain_cache.answering import SWITCHED_OFF, Answering
-from refrain_cache.books import Books, explanation_from
+from refrain_cache import codec
+from refrain_cache.accounts import explain
+from refrain_cache.accounts.books import Books, explanation_from
+from refrain_cache.accounts.explain import Facts, Tombstone
+from refrain_cache.accounts.stats import CacheStats, StatsWindow, build, timeline_of
 from refrain_cache.clock import Clock, SystemClock
-from refrain_cache.computing import Question
 from refrain_cache.entry import (
     CacheState,
     EntryOrder,
@@ -26,20 +27,21 @@ from refrain_cache.entry import (
     Transferred,
     Verified,
 )
-from refrain_cache.explain import Facts, Tombstone
-from refrain_cache.faults import Fault, StoreFault
 from refrain_cache.fingerprint import Fingerprint, fingerprint
-from refrain_cache.health import Health
-from refrain_cache.memory import MemoryTier
+from refrain_cache.lookup.answering import SWITCHED_OFF, Answering
+from refrain_cache.lookup.computing import Question
+from refrain_cache.lookup.memory import MemoryTier
+from refrain_cache.lookup.tiers import Tiers
 from refrain_cache.outcome import Outcome
-from refrain_cache.portable import announced, read_export, write_export
-from refrain_cache.rows import NewEntry
 from refrain_cache.settings import DATABASE_NAME, CacheSettings, resolve_cache_dir
-from refrain_cache.stats import CacheStats, StatsWindow, build, timeline_of
-from refrain_cache.store import Store
-from refrain_cache.tiers import Tiers
+from refrain_cache.sqlite import purge, rollup
+from refrain_cache.sqlite.faults import Fault, StoreFault
+from refrain_cache.sqlite.health import Health
+from refrain_cache.sqlite.portable import announced, read_export, write_export
+from refrain_cache.sqlite.rows import NewEntry
+from refrain_cache.sqlite.store import Store
+from refrain_cache.sqlite.verify import integrity, verify_some
 from refrain_cache.timing import Timing
-from refrain_cache.verify import integrity, verify_some
 
 T = TypeVar("T")
 

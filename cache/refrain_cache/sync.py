@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
+from refrain_cache.accounts.stats import StatsWindow
 from refrain_cache.cache import AsyncCache, untold
 from refrain_cache.clock import Clock
 from refrain_cache.entry import (
@@ -29,7 +30,6 @@ from refrain_cache.errors import CacheClosedError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.outcome import Outcome
 from refrain_cache.settings import CacheSettings, find_config, read_cache_settings
-from refrain_cache.stats import StatsWindow
 from refrain_cache.timing import Timing
 
 T = TypeVar("T")

@@ -18,15 +18,15 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.enrichment import prompts
 from refrain_sidecar.enrichment.asking import Asking
-from refrain_sidecar.enrichment.evidence import CONTENT_FREE, baseline, evidence
-from refrain_sidecar.enrichment.naming import Naming
-from refrain_sidecar.enrichment.reading import defused
-from refrain_sidecar.enrichment.readout import DIGEST_DIGITS
+from refrain_sidecar.enrichment.stage1.evidence import CONTENT_FREE, baseline, evidence
+from refrain_sidecar.enrichment.stage1.naming import Naming
+from refrain_sidecar.enrichment.stage1.reading import defused
+from refrain_sidecar.enrichment.stage1.readout import DIGEST_DIGITS
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.choose import EngineChooser
-from refrain_sidecar.settings import InferenceSettings, Settings
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "sidecar" / "refrain_sidecar" / "enrichment" / "readouts"

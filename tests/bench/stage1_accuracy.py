@@ -17,13 +17,13 @@ from pathlib import Path
 
 from attrs import frozen
 
+from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.enrichment.asking import Asking
-from refrain_sidecar.enrichment.naming import Naming
-from refrain_sidecar.enrichment.reading import defused
+from refrain_sidecar.enrichment.stage1.naming import Naming
+from refrain_sidecar.enrichment.stage1.reading import defused
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.choose import EngineChooser
-from refrain_sidecar.settings import InferenceSettings, Settings
 
 HELD_OUT = Path(__file__).parent / "data" / "emotion_heldout.jsonl"
 BINS = 10

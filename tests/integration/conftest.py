@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from refrain_cache import CacheSettings
+from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.inference.models import installed
-from refrain_sidecar.settings import InferenceSettings, Settings
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,15 +9,15 @@ import psutil
 import pytest
 from attrs import evolve
 
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import CalibrationFile, candidates, gather
 from refrain_sidecar.cpu.calibrate import CalibrationStep, calibrate
 from refrain_sidecar.inference.choose import EngineChooser
 from refrain_sidecar.inference.embedded import EmbeddedProcess
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing, RequestRefused
-from refrain_sidecar.inference.manifest import manifest
-from refrain_sidecar.inference.messages import ChatRequest, GenerateRequest, Message
-from refrain_sidecar.inference.options import frozen_options
-from refrain_sidecar.settings import Settings
+from refrain_sidecar.inference.models.manifest import manifest
+from refrain_sidecar.inference.ollama.messages import ChatRequest, GenerateRequest, Message
+from refrain_sidecar.inference.ollama.options import frozen_options
 
 MODEL = manifest().weights.model
 

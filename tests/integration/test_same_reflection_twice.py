@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from refrain_sidecar.protocol import EnrichParams, StatsParams
-from refrain_sidecar.service import Service
+from refrain_sidecar.service.service import Service
 
 REFLECTION = "I'm feeling grateful for my friends and this beautiful day."
 

@@ -12,7 +12,7 @@ from tests.lsp.framing import Frames
 # Prints from Python, from C and from a child, as a careless library would, and then serves.
 CARELESS = """
 import builtins, os, subprocess, sys
-import refrain_sidecar.service as service
+import refrain_sidecar.service.service as service
 opened = service.Service.open
 async def open(self, **options):
     print("a stray print")

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from refrain_sidecar.background import Background
+from refrain_sidecar.service.background import Background
 
 
 async def test_a_failure_is_logged_under_the_tasks_name(caplog: pytest.LogCaptureFixture) -> None:

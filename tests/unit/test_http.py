@@ -10,8 +10,8 @@ import pytest
 from tests.faults.inference.misbehaving import Exchange, MisbehavingServer
 
 from refrain_cache import AsyncCache, CacheSettings
+from refrain_sidecar.config.settings import NetworkingSettings
 from refrain_sidecar.http import ApiClient, ApiError
-from refrain_sidecar.settings import NetworkingSettings
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from refrain_sidecar.loopback import is_loopback
+from refrain_sidecar.http.loopback import is_loopback
 
 
 @pytest.mark.parametrize(

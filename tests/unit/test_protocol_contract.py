@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from refrain_sidecar import protocol
-from refrain_sidecar.wire import camel
+from refrain_sidecar.protocol.wire import camel
 
 MIRROR = (Path(__file__).parents[2] / "extension" / "src" / "protocol.ts").read_text("utf-8")
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from refrain_sidecar.background import Background
-from refrain_sidecar.reading_ahead import ReadingAhead
+from refrain_sidecar.service.background import Background
+from refrain_sidecar.service.reading_ahead import ReadingAhead
 
 
 class Book:

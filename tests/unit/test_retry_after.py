@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from refrain_sidecar.retry_after import retry_after_s
+from refrain_sidecar.http.retry_after import retry_after_s
 
 NOW = datetime(2026, 11, 2, 12, 0, 0, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from refrain_sidecar.protocol import EnrichParams, Percentiles, PurgeParams, PurgeResult
-from refrain_sidecar.wire import camel, from_wire, to_wire
+from refrain_sidecar.protocol.wire import camel, from_wire, to_wire
 
 
 def test_names_become_camel_case_and_back() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from refrain_sidecar.worker import BadLine, Output, Reflection, read_line
+from refrain_sidecar.service.lines import BadLine, Output, Reflection, read_line
 
 
 def test_a_good_line_keeps_the_whole_record() -> None:

@@ -13,8 +13,8 @@ from refrain_sidecar.cli import show
 from refrain_sidecar.cli.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
+    from refrain_sidecar.config.settings import Settings
     from refrain_sidecar.cpu import Calibration
-    from refrain_sidecar.settings import Settings
 
 
 @click.command()

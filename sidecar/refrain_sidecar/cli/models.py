@@ -22,8 +22,8 @@ def fetch(session: Session) -> None:
     \b
     refrain models fetch
     """
-    from refrain_sidecar.inference.fetch_failures import FetchFailed
-    from refrain_sidecar.inference.fetching import fetch as fetch_missing
+    from refrain_sidecar.inference.models.fetch_failures import FetchFailed
+    from refrain_sidecar.inference.models.fetching import fetch as fetch_missing
 
     columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:

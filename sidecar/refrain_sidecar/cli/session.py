@@ -50,8 +50,8 @@ class Session:
         """Open a service, run `work(service)`, close it. Expected errors end with status 1."""
         from refrain_sidecar.enrichment import EnrichmentError, InputRefused
         from refrain_sidecar.inference.errors import InferenceError
-        from refrain_sidecar.moving import CacheNotInUse
-        from refrain_sidecar.service import Service
+        from refrain_sidecar.service.moving import CacheNotInUse
+        from refrain_sidecar.service.service import Service
 
         path = self.config_path()
 
@@ -69,7 +69,7 @@ class Session:
     def give(self, result: T, as_json: bool, show: Callable[[T], RenderableType]) -> None:
         """Print `result`: one JSON object in the protocol's words, or as `show` draws it."""
         if as_json:
-            from refrain_sidecar.wire import to_wire
+            from refrain_sidecar.protocol.wire import to_wire
 
             click.echo(json.dumps(to_wire(result), ensure_ascii=False, indent=2))
         else:

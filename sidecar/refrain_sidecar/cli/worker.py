@@ -33,7 +33,7 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
     refrain worker reflections.jsonl -o enriched.jsonl
     cat reflections.jsonl | refrain worker > enriched.jsonl
     """
-    from refrain_sidecar.worker import Output, Tally, enrich_lines
+    from refrain_sidecar.service.lines import Output, Tally, enrich_lines
 
     if str(source) != "-" and not source.is_file():
         session.fail(f"{source} is not a file.", status=2)

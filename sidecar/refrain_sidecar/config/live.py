@@ -9,7 +9,7 @@ from pathlib import Path
 
 from refrain_sidecar.config.check import Problem
 from refrain_sidecar.config.read import Reading, read_settings
-from refrain_sidecar.settings import Settings
+from refrain_sidecar.config.settings import Settings
 
 LOG = logging.getLogger("refrain.config")
 

@@ -13,7 +13,7 @@ from attrs import frozen
 from refrain_cache import CacheSettings, find_config, resolve_cache_dir
 from refrain_sidecar.config.check import Problem, check
 from refrain_sidecar.config.located_json import Span
-from refrain_sidecar.settings import (
+from refrain_sidecar.config.settings import (
     InferenceSettings,
     LoggingSettings,
     NetworkingSettings,

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from attrs import frozen
 
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu.advice import advise, candidates
 from refrain_sidecar.cpu.calibration import Calibration, CalibrationFile, machine_name
 from refrain_sidecar.cpu.facts import CpuFacts
@@ -16,10 +17,9 @@ from refrain_sidecar.cpu.gather import load_percent
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.embedded import EmbeddedProcess
 from refrain_sidecar.inference.errors import EngineFailed
-from refrain_sidecar.inference.messages import GenerateRequest
-from refrain_sidecar.inference.ollama import OllamaClient
-from refrain_sidecar.inference.options import frozen_options
-from refrain_sidecar.settings import Settings
+from refrain_sidecar.inference.ollama.client import OllamaClient
+from refrain_sidecar.inference.ollama.messages import GenerateRequest
+from refrain_sidecar.inference.ollama.options import frozen_options
 
 # A run of counting goes on for as long as it is let, with any model.
 PROMPT = "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve,"

@@ -15,7 +15,7 @@ from attrs import asdict, frozen
 from cattrs import BaseValidationError, Converter
 
 from refrain_sidecar.cpu.facts import CpuFacts
-from refrain_sidecar.inference.manifest import data_dir
+from refrain_sidecar.inference.models.manifest import data_dir
 from refrain_sidecar.protocol import EngineName
 
 log = logging.getLogger("refrain.cpu")

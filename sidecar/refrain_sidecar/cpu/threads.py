@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from refrain_sidecar.config.settings import InferenceSettings
 from refrain_sidecar.cpu.advice import advise, report
 from refrain_sidecar.cpu.calibration import CalibrationFile, machine_name
 from refrain_sidecar.cpu.facts import CpuFacts
 from refrain_sidecar.cpu.gather import gather, load_percent
 from refrain_sidecar.cpu.trust import Answering, closest
-from refrain_sidecar.inference.manifest import manifest
+from refrain_sidecar.inference.models.manifest import manifest
 from refrain_sidecar.protocol import CpuThreadsResult, KeptCalibration
-from refrain_sidecar.settings import InferenceSettings
 
 
 def threads_in_force(inference: InferenceSettings) -> int:

@@ -2,8 +2,6 @@
 
 from refrain_sidecar.enrichment.blocking import HybridScorer, PostEnricher
 from refrain_sidecar.enrichment.errors import AnswerInvalid, EnrichmentError, InputRefused
-from refrain_sidecar.enrichment.hybrid_scorer import AsyncHybridScorer
-from refrain_sidecar.enrichment.post_enricher import AsyncPostEnricher
 from refrain_sidecar.enrichment.results import (
     Enrichment,
     PostEnriched,
@@ -11,6 +9,8 @@ from refrain_sidecar.enrichment.results import (
     Provenance,
     WheelPlace,
 )
+from refrain_sidecar.enrichment.stage1.hybrid_scorer import AsyncHybridScorer
+from refrain_sidecar.enrichment.stage2.post_enricher import AsyncPostEnricher
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 
 __all__ = [

@@ -8,14 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from refrain_sidecar.config.settings import InferenceSettings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.schemas import Schema, parsed
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing
-from refrain_sidecar.inference.messages import ChatAnswer, ChatRequest, Message, TokenLogprobs
-from refrain_sidecar.inference.options import frozen_options, shaping_options
-from refrain_sidecar.settings import InferenceSettings
+from refrain_sidecar.inference.ollama.messages import (
+    ChatAnswer,
+    ChatRequest,
+    Message,
+    TokenLogprobs,
+)
+from refrain_sidecar.inference.ollama.options import frozen_options, shaping_options
 
 LOG = logging.getLogger("refrain")
 

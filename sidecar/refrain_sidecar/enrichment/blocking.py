@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 from refrain_cache import Cache, CacheConfigError, Fingerprint, Outcome, find_config, get_cache
 from refrain_sidecar.config import read_settings
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
-from refrain_sidecar.enrichment.hybrid_scorer import AsyncHybridScorer
 from refrain_sidecar.enrichment.phase import Moment
-from refrain_sidecar.enrichment.post_enricher import AsyncPostEnricher
 from refrain_sidecar.enrichment.results import Enrichment, PostEnriched
+from refrain_sidecar.enrichment.stage1.hybrid_scorer import AsyncHybridScorer
+from refrain_sidecar.enrichment.stage2.post_enricher import AsyncPostEnricher
 from refrain_sidecar.inference.choose import EngineChooser
-from refrain_sidecar.settings import Settings
 
 LOG = logging.getLogger("refrain")
 

@@ -10,7 +10,7 @@ import json
 from hashlib import sha256
 
 from refrain_sidecar.enrichment.phase import Phase
-from refrain_sidecar.inference.messages import Message
+from refrain_sidecar.inference.ollama.messages import Message
 
 STAGE1_ID = "stage1/2"
 

@@ -15,12 +15,12 @@ import attrs
 import httpx
 
 from refrain_cache import AsyncCache, Fingerprint, Outcome, OwnerFailedError, fingerprint
+from refrain_sidecar.config.settings import NetworkingSettings
 from refrain_sidecar.http.errors import ApiError
+from refrain_sidecar.http.loopback import is_loopback
+from refrain_sidecar.http.repeating import Repeating
 from refrain_sidecar.http.reply import ApiReply, StoredReply, from_store, to_store, without_secrets
-from refrain_sidecar.loopback import is_loopback
-from refrain_sidecar.repeating import Repeating
-from refrain_sidecar.retry_after import retry_after_s
-from refrain_sidecar.settings import NetworkingSettings
+from refrain_sidecar.http.retry_after import retry_after_s
 
 log = logging.getLogger("refrain.http")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refrain_sidecar.repeating import RepeatableError
+from refrain_sidecar.http.repeating import RepeatableError
 
 
 class ApiError(RepeatableError):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, frozen
 
-from refrain_sidecar.inference import failures, models
+from refrain_sidecar.config.settings import Settings
+from refrain_sidecar.inference import models
 from refrain_sidecar.inference.errors import (
     EngineFailed,
     EngineUnreachable,
@@ -18,9 +19,9 @@ from refrain_sidecar.inference.errors import (
     ModelMissing,
     NoEngine,
 )
-from refrain_sidecar.inference.messages import OLLAMA_MAX_LOGPROBS
-from refrain_sidecar.inference.ollama import OllamaClient, find_tag
-from refrain_sidecar.settings import Settings
+from refrain_sidecar.inference.ollama import failures
+from refrain_sidecar.inference.ollama.client import OllamaClient, find_tag
+from refrain_sidecar.inference.ollama.messages import OLLAMA_MAX_LOGPROBS
 
 if TYPE_CHECKING:
     from refrain_sidecar.inference.embedded import EmbeddedProcess

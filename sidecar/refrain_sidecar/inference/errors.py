@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from refrain_sidecar.repeating import RepeatableError
+from refrain_sidecar.http.repeating import RepeatableError
 
 
 class InferenceError(RepeatableError):

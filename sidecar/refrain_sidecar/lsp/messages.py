@@ -12,8 +12,8 @@ from refrain_sidecar import protocol
 from refrain_sidecar.config import ConfigError
 from refrain_sidecar.enrichment import EnrichmentError, InputRefused
 from refrain_sidecar.inference.errors import InferenceError
-from refrain_sidecar.moving import CacheNotInUse
-from refrain_sidecar.wire import from_wire, to_wire
+from refrain_sidecar.protocol.wire import from_wire, to_wire
+from refrain_sidecar.service.moving import CacheNotInUse
 
 Handler = Callable[[Any], Awaitable[Any]]
 

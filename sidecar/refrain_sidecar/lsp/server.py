@@ -16,13 +16,13 @@ from pygls.uris import to_fs_path
 
 from refrain_cache import find_config
 from refrain_sidecar import __version__, protocol
-from refrain_sidecar.background import Background
 from refrain_sidecar.lsp.diagnostics import diagnostics
 from refrain_sidecar.lsp.messages import Handler, converter_factory, handler
 from refrain_sidecar.lsp.notifier import Notifier
 from refrain_sidecar.lsp.watchdog import watch
-from refrain_sidecar.service import Service
-from refrain_sidecar.wire import to_wire
+from refrain_sidecar.protocol.wire import to_wire
+from refrain_sidecar.service.background import Background
+from refrain_sidecar.service.service import Service
 
 LOG = logging.getLogger("refrain")
 

@@ -17,12 +17,13 @@ from tests.bench.cache.questions import answer, print_of
 from tests.bench.cache.report import Bar, Section
 from tests.bench.cache.turns import Awaited, Direct, in_turns
 
-from refrain_cache import AsyncCache, CacheSettings, codec, rows
-from refrain_cache.eviction import POLICIES
-from refrain_cache.place import Place
+from refrain_cache import AsyncCache, CacheSettings, codec
+from refrain_cache.accounts.stats import StatsWindow
 from refrain_cache.settings import DATABASE_NAME
-from refrain_cache.stats import StatsWindow
-from refrain_cache.writer import Transaction
+from refrain_cache.sqlite import rows
+from refrain_cache.sqlite.eviction import POLICIES
+from refrain_cache.sqlite.place import Place
+from refrain_cache.sqlite.writer import Transaction
 
 RAW, DISK = "raw sqlite3", "refrain, disk"
 _STEP = 10_000

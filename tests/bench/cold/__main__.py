@@ -29,9 +29,9 @@ from tests.bench.cold.client import freed_ms, overhead
 from refrain_cache import AsyncCache
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.inference.choose import Engine
-from refrain_sidecar.inference.messages import GenerateRequest
 from refrain_sidecar.inference.models import installed
-from refrain_sidecar.inference.options import frozen_options
+from refrain_sidecar.inference.ollama.messages import GenerateRequest
+from refrain_sidecar.inference.ollama.options import frozen_options
 
 TEXTS = Path(__file__).parent / "texts.txt"
 NAIVE, WORDS, OURS = "naive client", "  naive client, no numbers", "ours"

@@ -12,11 +12,11 @@ from attrs import define, frozen
 from tests.bench.cold import answers
 
 from refrain_cache import AsyncCache, CacheSettings
+from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.enrichment import AsyncHybridScorer, AsyncPostEnricher
 from refrain_sidecar.enrichment.results import Enrichment
 from refrain_sidecar.inference.choose import Engine, EngineChooser
-from refrain_sidecar.settings import InferenceSettings, Settings
 
 SETTINGS = Settings(
     inference=InferenceSettings(engine="embedded"), caching=CacheSettings(enabled=False)

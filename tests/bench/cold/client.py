@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 from attrs import frozen
 
-from refrain_sidecar.inference import bodies
 from refrain_sidecar.inference.choose import Engine
-from refrain_sidecar.inference.messages import ChatRequest, Message
+from refrain_sidecar.inference.ollama import bodies
+from refrain_sidecar.inference.ollama.messages import ChatRequest, Message
 
 # A hundred and twenty tokens, whatever the model would like to say.
 _LIST = {"type": "array", "items": {"type": "string"}, "minItems": 200}

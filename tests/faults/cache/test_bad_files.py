@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from refrain_cache import AsyncCache, Selection, fingerprint
-from refrain_cache.schema import SCHEMA_VERSION
+from refrain_cache.sqlite.schema import SCHEMA_VERSION
 
 MakeCache = Callable[..., AsyncCache]
 Answers = Callable[[Any], Callable[[], Any]]

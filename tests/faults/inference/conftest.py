@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator
 import pytest
 from attrs import evolve
 
-from refrain_sidecar.inference.ollama import OllamaClient
-from refrain_sidecar.settings import NetworkingSettings
+from refrain_sidecar.config.settings import NetworkingSettings
+from refrain_sidecar.inference.ollama.client import OllamaClient
 
 from .misbehaving import MisbehavingServer
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.inference import choose
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing, NoEngine
-from refrain_sidecar.settings import InferenceSettings, Settings
 
 from .misbehaving import Answer, Exchange, MisbehavingServer
 

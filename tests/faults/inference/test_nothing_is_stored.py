@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from refrain_cache import AsyncCache, CacheSettings
+from refrain_sidecar.config.settings import InferenceSettings, NetworkingSettings, Settings
 from refrain_sidecar.enrichment import AsyncHybridScorer
 from refrain_sidecar.inference.choose import EngineChooser
 from refrain_sidecar.inference.errors import (
@@ -20,7 +21,6 @@ from refrain_sidecar.inference.errors import (
     RequestRefused,
     TimedOut,
 )
-from refrain_sidecar.settings import InferenceSettings, NetworkingSettings, Settings
 
 from .misbehaving import Answer, Exchange, MisbehavingServer
 

@@ -15,8 +15,8 @@ from refrain_sidecar.inference.errors import (
     ModelMissing,
     RequestRefused,
 )
-from refrain_sidecar.inference.messages import GenerateRequest
-from refrain_sidecar.inference.ollama import OllamaClient
+from refrain_sidecar.inference.ollama.client import OllamaClient
+from refrain_sidecar.inference.ollama.messages import GenerateRequest
 
 from .conftest import STRICT
 from .misbehaving import DONE, Answer, Exchange, MisbehavingServer

@@ -14,8 +14,13 @@ from refrain_sidecar.inference.errors import (
     ModelMissing,
     TimedOut,
 )
-from refrain_sidecar.inference.messages import ChatRequest, GenerateRequest, Message, PullProgress
-from refrain_sidecar.inference.ollama import OllamaClient
+from refrain_sidecar.inference.ollama.client import OllamaClient
+from refrain_sidecar.inference.ollama.messages import (
+    ChatRequest,
+    GenerateRequest,
+    Message,
+    PullProgress,
+)
 
 from .misbehaving import DONE, Answer, Exchange, MisbehavingServer
 

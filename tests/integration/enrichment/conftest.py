@@ -6,9 +6,9 @@ import pytest
 from attrs import frozen
 
 from refrain_cache import AsyncCache
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import AsyncHybridScorer, AsyncPostEnricher
 from refrain_sidecar.inference.choose import EngineChooser
-from refrain_sidecar.settings import Settings
 
 
 @frozen

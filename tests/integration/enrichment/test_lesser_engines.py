@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from refrain_cache import AsyncCache
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import (
     WHEEL,
     AnswerInvalid,
@@ -22,9 +23,8 @@ from refrain_sidecar.enrichment import (
     AsyncPostEnricher,
     Place,
 )
-from refrain_sidecar.enrichment.hybrid_scorer import validate
+from refrain_sidecar.enrichment.stage1.hybrid_scorer import validate
 from refrain_sidecar.inference.choose import EngineChooser
-from refrain_sidecar.settings import Settings
 
 from .serving import served
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import WHEEL, AsyncHybridScorer, InputRefused, Place
 from refrain_sidecar.enrichment.asking import Asking
-from refrain_sidecar.enrichment.hybrid_scorer import validate
-from refrain_sidecar.enrichment.naming import Naming
-from refrain_sidecar.settings import Settings
+from refrain_sidecar.enrichment.stage1.hybrid_scorer import validate
+from refrain_sidecar.enrichment.stage1.naming import Naming
 
 from .conftest import Stages
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from refrain_sidecar.enrichment import InputRefused
-from refrain_sidecar.enrichment.writing import check_writing
+from refrain_sidecar.enrichment.stage2.writing import check_writing
 
 from .conftest import Stages
 

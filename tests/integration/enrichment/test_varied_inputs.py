@@ -14,10 +14,10 @@ from pathlib import Path
 from attrs import evolve
 
 from refrain_cache import AsyncCache, normalised
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import WHEEL, AsyncHybridScorer, AsyncPostEnricher, Place
-from refrain_sidecar.enrichment.hybrid_scorer import validate
-from refrain_sidecar.enrichment.writing import check_writing
-from refrain_sidecar.settings import Settings
+from refrain_sidecar.enrichment.stage1.hybrid_scorer import validate
+from refrain_sidecar.enrichment.stage2.writing import check_writing
 
 from .conftest import Stages
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refrain_cache import AsyncCache, CacheSettings, fingerprint
-from refrain_cache.eviction import POLICIES
+from refrain_cache.sqlite.eviction import POLICIES
 
 LIMIT = 200_000
 

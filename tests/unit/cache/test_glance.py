@@ -8,9 +8,9 @@ import pytest
 from attrs import define
 
 from refrain_cache import AsyncCache, CacheSettings, fingerprint
-from refrain_cache.glance import LATER, Glance
-from refrain_cache.place import Place
 from refrain_cache.settings import DATABASE_NAME
+from refrain_cache.sqlite.glance import LATER, Glance
+from refrain_cache.sqlite.place import Place
 
 ASKED = fingerprint("api", "question")
 KEY = bytes.fromhex(ASKED.key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from refrain_cache.codec import encode
-from refrain_cache.memory import MemoryTier, Remembered, remember
+from refrain_cache.lookup.memory import MemoryTier, Remembered, remember
 
 
 def kept(value: object) -> Remembered:

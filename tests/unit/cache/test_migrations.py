@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from refrain_cache import AsyncCache, CacheSettings
-from refrain_cache.faults import StoreFault
-from refrain_cache.place import Place
-from refrain_cache.schema import MIGRATIONS, SCHEMA_VERSION, Migration, user_version
+from refrain_cache.sqlite.faults import StoreFault
+from refrain_cache.sqlite.place import Place
+from refrain_cache.sqlite.schema import MIGRATIONS, SCHEMA_VERSION, Migration, user_version
 
 NEXT = SCHEMA_VERSION + 1
 ADDS_A_COLUMN = (*MIGRATIONS, Migration(NEXT, ("ALTER TABLE entry ADD COLUMN note TEXT",)))

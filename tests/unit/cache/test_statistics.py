@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refrain_cache import AsyncCache, CacheSettings, fingerprint
-from refrain_cache.tally import bucket_of, percentiles
+from refrain_cache.accounts.tally import bucket_of, percentiles
 
 
 @given(st.floats(1e-5, 1e7))

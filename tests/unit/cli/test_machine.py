@@ -10,7 +10,7 @@ from tests.unit.cli.conftest import Home
 
 from refrain_sidecar.cpu import Calibration, CalibrationFile, gather
 from refrain_sidecar.cpu.calibration import machine_name
-from refrain_sidecar.inference.manifest import manifest
+from refrain_sidecar.inference.models.manifest import manifest
 
 OWN = manifest()
 MEASURED = Calibration(

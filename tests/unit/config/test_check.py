@@ -10,7 +10,7 @@ import pytest
 from refrain_cache import CacheSettings, read_cache_settings
 from refrain_sidecar.config import ConfigError, check, load_settings, read_settings
 from refrain_sidecar.config.schema import schema
-from refrain_sidecar.settings import InferenceSettings, LoggingSettings, NetworkingSettings
+from refrain_sidecar.config.settings import InferenceSettings, LoggingSettings, NetworkingSettings
 
 REPOSITORY = Path(__file__).parents[3]
 

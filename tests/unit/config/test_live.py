@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from refrain_sidecar.config import LiveConfig
-from refrain_sidecar.settings import Settings
+from refrain_sidecar.config.settings import Settings
 
 
 @pytest.fixture

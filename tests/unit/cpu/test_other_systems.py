@@ -8,12 +8,12 @@ import struct
 import psutil
 import pytest
 
+from refrain_sidecar.config.settings import InferenceSettings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.cpu.advice import advise
 from refrain_sidecar.cpu.gather import gather
 from refrain_sidecar.cpu.macos import macos_facts
 from refrain_sidecar.cpu.windows import Core, parse_cores, windows_facts
-from refrain_sidecar.settings import InferenceSettings
 
 
 def test_an_apple_chip_has_levels_of_which_the_first_is_fast() -> None:

@@ -8,11 +8,11 @@ import pytest
 from attrs import evolve
 from tests.unit.cpu.test_calibration import MEASURED, RYZEN
 
+from refrain_sidecar.config.settings import InferenceSettings
 from refrain_sidecar.cpu.calibration import Calibration, CalibrationFile, machine_name
 from refrain_sidecar.cpu.threads import kept_calibration
 from refrain_sidecar.cpu.trust import Answering, closest
-from refrain_sidecar.inference.manifest import manifest
-from refrain_sidecar.settings import InferenceSettings
+from refrain_sidecar.inference.models.manifest import manifest
 
 HERE = machine_name(RYZEN)
 ANSWERING = (Answering("ollama", "m"),)

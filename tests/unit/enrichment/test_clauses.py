@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refrain_sidecar.enrichment.clauses import MOST_HEAD, MOST_TAIL, clauses
+from refrain_sidecar.enrichment.stage1.clauses import MOST_HEAD, MOST_TAIL, clauses
 
 
 @pytest.mark.parametrize(

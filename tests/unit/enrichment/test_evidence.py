@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from refrain_sidecar.enrichment.evidence import baseline, evidence, from_top
+from refrain_sidecar.enrichment.stage1.evidence import baseline, evidence, from_top
 
 WORDS = ("happy", "uplifted", "sad")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refrain_sidecar.enrichment.errors import InputRefused
-from refrain_sidecar.enrichment.reading import checked, defused, read, tokens_at_most
+from refrain_sidecar.enrichment.stage1.reading import checked, defused, read, tokens_at_most
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\r\n\t ", "\u200b\u200b", "\x00\x01"])

@@ -1,7 +1,7 @@
 """The readout that comes with the package fits the wheel, the prompt and the pinned model."""
 
 from refrain_sidecar.enrichment.prompts import SCORE_HASH
-from refrain_sidecar.enrichment.readout import fitted, plain
+from refrain_sidecar.enrichment.stage1.readout import fitted, plain
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.models import manifest
 

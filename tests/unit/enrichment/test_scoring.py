@@ -7,8 +7,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refrain_sidecar.enrichment.readout import plain
-from refrain_sidecar.enrichment.scoring import PLAUSIBLE_WORDS, at, scored
+from refrain_sidecar.enrichment.stage1.readout import plain
+from refrain_sidecar.enrichment.stage1.scoring import PLAUSIBLE_WORDS, at, scored
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from refrain_sidecar.enrichment.schemas import EVENT_CHARS
-from refrain_sidecar.enrichment.telling import phrase
+from refrain_sidecar.enrichment.stage1.telling import phrase
 
 CUT = "I'm feeling grateful for my friends and this"
 

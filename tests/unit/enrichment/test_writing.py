@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from refrain_sidecar.enrichment.writing import check_line, check_writing, cut, tidied, tidy
+from refrain_sidecar.enrichment.stage2.writing import check_line, check_writing, cut, tidied, tidy
 
 GOOD: dict[str, Any] = {
     "poem": ["- A lamp in the hall,", "a coat on its hook,", "the night comes home."],

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from refrain_sidecar.enrichment.stage2.writing import check_writing
+from refrain_sidecar.enrichment.stage2.writing_prompt import writing_messages
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
-from refrain_sidecar.enrichment.writing import check_writing
-from refrain_sidecar.enrichment.writing_prompt import writing_messages
 
 GRATEFUL = Place("happy", "grateful", "thankful")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refrain_sidecar.inference.lines import MAX_LINE_BYTES, LineSplitter, LineTooLong
+from refrain_sidecar.inference.ollama.lines import MAX_LINE_BYTES, LineSplitter, LineTooLong
 
 
 @given(st.lists(st.binary(min_size=1).filter(lambda b: b"\n" not in b and b.strip())), st.data())

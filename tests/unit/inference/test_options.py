@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from refrain_sidecar.inference.options import (
+from refrain_sidecar.config.settings import InferenceSettings
+from refrain_sidecar.inference.ollama.options import (
     frozen_options,
     reload_causes,
     reloading_options,
     shaping_options,
 )
-from refrain_sidecar.settings import InferenceSettings
 
 
 def test_the_option_set_is_whole_and_cannot_be_changed() -> None:

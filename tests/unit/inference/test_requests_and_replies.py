@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from refrain_sidecar.inference import replies
-from refrain_sidecar.inference.bodies import chat_body, generate_body, load_body
-from refrain_sidecar.inference.messages import (
+from refrain_sidecar.inference.ollama import replies
+from refrain_sidecar.inference.ollama.bodies import chat_body, generate_body, load_body
+from refrain_sidecar.inference.ollama.messages import (
     ChatRequest,
     Chunk,
     EngineVersion,
@@ -17,7 +17,7 @@ from refrain_sidecar.inference.messages import (
     Message,
     TokenLogprobs,
 )
-from refrain_sidecar.inference.replies import MalformedReply
+from refrain_sidecar.inference.ollama.replies import MalformedReply
 
 SCHEMA = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "string"}}}
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from refrain_sidecar.inference.messages import ModelTag
-from refrain_sidecar.inference.ollama import find_tag
+from refrain_sidecar.inference.ollama.client import find_tag
+from refrain_sidecar.inference.ollama.messages import ModelTag
 
 
 def tag(name: str) -> ModelTag:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from refrain_sidecar.inference.manifest import (
+from refrain_sidecar.inference.models.manifest import (
     EngineArtifact,
     EngineWheel,
     Manifest,

@@ -24,7 +24,7 @@ from refrain_sidecar.inference.models import (
     fetch,
     installed,
 )
-from refrain_sidecar.inference.pip_download import Pinned, download
+from refrain_sidecar.inference.models.pip_download import Pinned, download
 
 PipFrom = Callable[..., None]
 

@@ -12,7 +12,7 @@ from attrs import frozen
 from refrain_sidecar.inference.embedded import gguf
 from refrain_sidecar.inference.embedded.failures import model_not_found
 from refrain_sidecar.inference.embedded.shapes import moment
-from refrain_sidecar.inference.installation import Installed
+from refrain_sidecar.inference.models.installation import Installed
 
 # llama.cpp's `general.file_type` (enum llama_ftype) for the quantisations a small model comes in.
 _FILE_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1"}

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from refrain_sidecar.loopback import is_loopback
+from refrain_sidecar.http.loopback import is_loopback
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ import httpx
 from attrs import frozen
 
 from refrain_sidecar.inference.embedded.failures import ContextExceeded, EngineFailure
-from refrain_sidecar.inference.lines import LineSplitter
+from refrain_sidecar.inference.ollama.lines import LineSplitter
 
 # Tokens of a prompt read at a time. A cancelled request is noticed after the batch it is in and
 # ended after the next: 48 tokens take a 2-core machine about 0.2 s, so that cancelling stays under

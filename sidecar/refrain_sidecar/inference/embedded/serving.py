@@ -17,7 +17,7 @@ from refrain_sidecar.inference.embedded.app import application
 from refrain_sidecar.inference.embedded.catalogue import Catalogue
 from refrain_sidecar.inference.embedded.llama import Loading
 from refrain_sidecar.inference.embedded.residency import Residency
-from refrain_sidecar.inference.installation import Installed, installed
+from refrain_sidecar.inference.models.installation import Installed, installed
 
 log = logging.getLogger(__name__)
 

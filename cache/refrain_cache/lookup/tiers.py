@@ -1,0 +1,258 @@
+"""Memory over the file, with the health of the file in view: where an answer is, and is put."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from refrain_cache import codec
+from refrain_cache.accounts.books import Books
+from refrain_cache.accounts.counters import HIT
+from refrain_cache.accounts.tally import Group
+from refrain_cache.clock import Clock
+from refrain_cache.fingerprint import Fingerprint
+from refrain_cache.lookup.memory import NEVER, MemoryTier, Remembered, remember
+from refrain_cache.outcome import Outcome, Tier
+from refrain_cache.sqlite.faults import Fault, StoreFault
+from refrain_cache.sqlite.health import Health
+from refrain_cache.sqlite.lease import Owned
+from refrain_cache.sqlite.reader import Row
+from refrain_cache.sqlite.rows import NewEntry
+from refrain_cache.sqlite.store import Store
+
+log = logging.getLogger("refrain.cache")
+T = TypeVar("T")
+
+_COUNTED_AS: dict[Tier, str] = {"memory": HIT + "memory", "disk": HIT + "disk"}
+# A damaged entry is a miss, so its caller can wait for the drop: only then does the file say why it
+# missed. A drop that takes longer (the file is locked) goes on behind.
+_DROP_PATIENCE_S = 0.25
+
+
+class Tiers:
+    """The tiers of one cache. Without a store (the cache is off, or closed) all is a miss."""
+
+    def __init__(self, clock: Clock, memory: MemoryTier, books: Books, max_bytes: int) -> None:
+        self.memory = memory
+        self.store: Store | None = None
+        self.health: Health | None = None
+        self._now = clock.now
+        self._tick = clock.tick
+        self._books = books
+        self._max_bytes = max_bytes
+        # Computed, returned, and on its way into the file: a lookup finds it here meanwhile.
+        self._arriving: dict[str, Remembered] = {}
+        self._groups: dict[Group, Group] = {}
+        self._behind: set[asyncio.Task[Any]] = set()
+        self._arrivals: set[asyncio.Task[Any]] = set()
+
+    # --- the state of the file ------------------------------------------------------------------
+
+    @property
+    def trouble(self) -> Fault | None:
+        """Why the file is bypassed, None if it is not."""
+        return self.health.fault if self.health is not None else None
+
+    @property
+    def writable(self) -> Store | None:
+        return self.store if self.health is not None and self.health.writable else None
+
+    @property
+    def readable(self) -> Store | None:
+        return self.store if self.health is not None and self.health.readable else None
+
+    async def read(self, work: Callable[[Store], Awaitable[T]]) -> T | None:
+        """What `work` reads from the file; None while that cannot be read."""
+        store, health = self.readable, self.health
+        if store is None or health is None:
+            return None
+        try:
+            return await work(store)
+        except StoreFault as error:
+            health.read_failed(error.fault)
+            return None
+
+    # --- finding --------------------------------------------------------------------------------
+
+    def from_memory(self, key: str, started: float) -> Outcome[Any] | None:
+        """A hit without leaving this thread, or None."""
+        found = self.memory.get(key)
+        if found is None:
+            found = self._arriving.get(key)
+            if found is None:
+                return None
+        now = self._now()
+        if found.expires_at <= now:
+            self.memory.drop(key)
+            return None
+        return self._hit(key, found.value(), found, "memory", started, now)
+
+    async def from_disk(self, fp: Fingerprint, started: float) -> Outcome[Any] | None:
+        """A hit one thread hop away, or None."""
+        store, health = self.store, self.health
+        if store is None or health is None or not health.readable:
+            return None
+        try:
+            row = await store.find(fp.key)
+        except StoreFault as error:
+            health.read_failed(error.fault)
+            return None
+        now = self._now()
+        if row is None or (row[3] is not None and row[3] <= now):
+            return None
+        data, packed, digest, expires_at, cost_ms, model, _ = row
+        try:
+            value = codec.decode(data, packed, digest)
+        except codec.DamagedError as error:
+            log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
+            if health.writable:
+                dropping = self.run_behind(_awaited(store.drop_damaged(fp.key)))
+                await asyncio.wait((dropping,), timeout=_DROP_PATIENCE_S)
+            return None
+        copy = codec.copied(value) or codec.Encoded(data, bool(packed), digest)
+        found = Remembered(
+            copy, NEVER if expires_at is None else expires_at, cost_ms, self._group(fp.kind, model)
+        )
+        self.memory.put(fp.key, found)
+        return self._hit(fp.key, value, found, "disk", started, now)
+
+    async def has(self, key: str) -> bool:
+        """Whether a lookup would hit. No use of the entry, and not counted."""
+        now = self._now()
+        found = self.memory.get(key) or self._arriving.get(key)
+        if found is not None and found.expires_at > now:
+            return True
+        row = await self.row(key)
+        return row is not None and (row[3] is None or row[3] > now)
+
+    async def row(self, key: str) -> Row | None:
+        return await self.read(lambda store: store.find(key))
+
+    def _hit(
+        self, key: str, value: Any, found: Remembered, tier: Tier, started: float, now: float
+    ) -> Outcome[Any]:
+        lookup_ms = (self._tick() - started) * 1e3
+        cost_ms = found.cost_ms
+        saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
+        books = self._books
+        books.counters.hit(found.group, _COUNTED_AS[tier], lookup_ms, saved_ms, now)
+        found.uses += 1
+        found.last_used_at = now
+        found.saved_ms += saved_ms
+        if found.uses == 1:
+            books.touched[key] = found
+        books.changed()
+        return Outcome(value, "hit", tier, key, None, lookup_ms, lookup_ms, cost_ms, saved_ms)
+
+    # --- keeping --------------------------------------------------------------------------------
+
+    def fits(self, new: NewEntry) -> bool:
+        """Whether an answer may be stored at all; logs why not."""
+        if new.bytes <= self._max_bytes:
+            return True
+        log.warning(
+            "An answer of %d bytes was not stored: caching.max_bytes is %d.",
+            new.bytes,
+            self._max_bytes,
+        )
+        return False
+
+    async def put(self, new: NewEntry) -> bool:
+        """Store an answer; True once it is committed."""
+        store = self.writable
+        if store is None or not self.fits(new):
+            return False
+        started = self._tick()
+        try:
+            await store.put(new)
+        except StoreFault:
+            # The writer has told the cache's health, which told the log.
+            return False
+        self.memory.put(new.print.key, self._remembered(new))
+        self._books.counters.stored((new.print.kind, new.model), (self._tick() - started) * 1e3)
+        self._books.changed()
+        return True
+
+    def keep(self, new: NewEntry, owned: Owned | None) -> bool:
+        """Put an answer into memory now and into the file behind the reply.
+
+        False if it will not reach the file; its lease, if any, is then still the caller's.
+        """
+        remembered = self._remembered(new)
+        self.memory.put(new.print.key, remembered)
+        store = self.writable
+        if store is None or not self.fits(new):
+            return False
+        self._arriving[new.print.key] = remembered
+        arrival = self.run_behind(self._arrive(store, new, remembered, owned))
+        self._arrivals.add(arrival)
+        arrival.add_done_callback(self._arrivals.discard)
+        return True
+
+    async def arrived(self) -> None:
+        """Wait until what has been returned so far is in the file, or has failed to get there."""
+        if self._arrivals:
+            await asyncio.wait(tuple(self._arrivals))
+
+    async def _arrive(
+        self, store: Store, new: NewEntry, remembered: Remembered, owned: Owned | None
+    ) -> None:
+        key, started = new.print.key, self._tick()
+        try:
+            await store.put(new, owned.token if owned is not None else None)
+        except StoreFault as error:
+            log.warning("An answer was returned, but not stored: %s", error.fault.reason)
+        else:
+            self._books.counters.stored((new.print.kind, new.model), (self._tick() - started) * 1e3)
+            self._books.changed()
+        finally:
+            if owned is not None:
+                store.lease_ended()
+            if self._arriving.get(key) is remembered:
+                del self._arriving[key]
+
+    def _remembered(self, new: NewEntry) -> Remembered:
+        return remember(
+            new.encoded,
+            expires_at=None if new.ttl is None else self._now() + new.ttl,
+            cost_ms=new.cost_ms,
+            group=self._group(new.print.kind, new.model),
+        )
+
+    def _group(self, kind: str, model: str) -> Group:
+        # The same object for thousands of entries: counting a hit then compares nothing and
+        # touches none of the entry's own texts.
+        group = (kind, model)
+        return self._groups.setdefault(group, group)
+
+    # --- behind the replies ---------------------------------------------------------------------
+
+    def run_behind(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run work that no caller waits for, and that no caller's cancellation ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._behind.add(task)
+        task.add_done_callback(self._done_behind)
+        return task
+
+    async def settle(self, patience: float) -> None:
+        """Wait for what runs behind the replies, at most `patience` seconds."""
+        if self._behind:
+            _, late = await asyncio.wait(tuple(self._behind), timeout=patience)
+            for task in late:
+                task.cancel()
+
+    def _done_behind(self, task: asyncio.Task[Any]) -> None:
+        self._behind.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, StoreFault):
+            log.debug("Left undone behind a reply: %s", error.fault.reason)
+        elif error is not None:
+            log.error("Work behind a reply failed.", exc_info=error)
+
+
+async def _awaited(future: asyncio.Future[Any]) -> None:
+    await future

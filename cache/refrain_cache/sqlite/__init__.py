@@ -1,0 +1,1 @@
+"""The file: its layout, its connections, what is written when, and what may be wrong with it."""

@@ -1,0 +1,280 @@
+"""Entries as rows: read, put, touched, buried, and room made for them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from attrs import frozen
+
+from refrain_cache.codec import Encoded
+from refrain_cache.entry import Entry
+from refrain_cache.fingerprint import Fingerprint
+from refrain_cache.sqlite.writer import Transaction
+
+# What a row takes beside its texts and its answer: numbers, digests and four indexes, measured on
+# 10,000 entries (file size over their number, less their texts and answers).
+ROW_OVERHEAD_BYTES = 440
+# Evicting looks at this many candidates at a time: one new entry seldom displaces more.
+_EVICT_STEP = 32
+# A key is a SHA-256.
+_KEY_BYTES = 32
+# SQLite's limit on variables was 999 for long.
+DELETE_STEP = 500
+
+FIND = (
+    "SELECT value, packed, digest, expires_at, cost_ms, model, created_at FROM entry WHERE key = ?"
+)
+_ADD = """
+INSERT INTO entry (key, kind, model, label, content, content_hash, recipe_hash, packed, digest,
+    bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms, rank, value)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0.0, ?, ?)
+ON CONFLICT (key) DO NOTHING
+"""
+_REPLACE = """
+UPDATE entry SET model = ?, label = ?, packed = ?, digest = ?, bytes = ?, created_at = ?,
+    last_used_at = ?, expires_at = ?, cost_ms = ?, rank = ?, value = ?
+WHERE key = ?
+"""
+_COLUMNS = (
+    "key, kind, model, label, bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms"
+)
+
+
+@frozen
+class NewEntry:
+    """An answer on its way into the file. `ttl` in seconds, None for ever."""
+
+    print: Fingerprint
+    encoded: Encoded
+    ttl: float | None
+    cost_ms: float
+    label: str
+    model: str
+
+    @property
+    def bytes(self) -> int:
+        """What it will take in the file."""
+        texts = len(self.print.content) + len(self.label) + len(self.model)
+        return len(self.encoded.data) + texts + ROW_OVERHEAD_BYTES
+
+
+@frozen
+class Touch:
+    """Hits since the last flush."""
+
+    uses: int
+    last_used_at: float
+    saved_ms: float
+
+
+def content_hash(content: str) -> int:
+    """A short hash by which relatives (same content, other recipe) find each other."""
+    digest = blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def recipe_hash(recipe: str) -> bytes:
+    return blake2b(recipe.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def put(transaction: Transaction, new: NewEntry) -> None:
+    """Store one answer, replacing what was there."""
+    conn, now, printed, encoded = transaction.conn, transaction.now, new.print, new.encoded
+    key = bytes.fromhex(printed.key)
+    size = new.bytes
+    rank = transaction.policy.rank(transaction.inflation, now, 1, new.cost_ms, size)
+    expires_at = None if new.ttl is None else now + new.ttl
+    recipe = transaction.recipes.get(printed.recipe)
+    if recipe is None:
+        recipe = transaction.recipes[printed.recipe] = recipe_hash(printed.recipe)
+        conn.execute("INSERT OR IGNORE INTO recipe VALUES (?, ?)", (recipe, printed.recipe))
+    added = conn.execute(
+        _ADD,
+        (
+            key,
+            printed.kind,
+            new.model,
+            new.label,
+            printed.content,
+            content_hash(printed.content),
+            recipe,
+            encoded.packed,
+            encoded.digest,
+            size,
+            now,
+            now,
+            expires_at,
+            1,
+            new.cost_ms,
+            rank,
+            encoded.data,
+        ),
+    ).rowcount
+    if added:
+        group = (printed.kind, new.model)
+        entries, held = transaction.arrived.get(group, (0, 0))
+        transaction.arrived[group] = (entries + 1, held + size)
+    else:
+        # Ranked as used once: its uses count again with the next touch.
+        conn.execute(
+            _REPLACE,
+            (
+                new.model,
+                new.label,
+                encoded.packed,
+                encoded.digest,
+                size,
+                now,
+                now,
+                expires_at,
+                new.cost_ms,
+                rank,
+                encoded.data,
+                key,
+            ),
+        )
+    transaction.grew = True
+
+
+def settle(transaction: Transaction) -> None:
+    """Add what arrived in this transaction to the totals."""
+    transaction.conn.executemany(
+        "INSERT INTO total VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
+        "SET entries = entries + excluded.entries, bytes = bytes + excluded.bytes",
+        ((*group, *held) for group, held in transaction.arrived.items()),
+    )
+    transaction.arrived.clear()
+
+
+def touch(transaction: Transaction, touches: Mapping[str, Touch]) -> None:
+    """Count hits towards the entries' uses and their eviction rank."""
+    if not touches:
+        return
+    # One statement for all of them: between two rows this thread would wait for the one that is
+    # answering lookups.
+    rank = transaction.policy.rank_sql.format(
+        last_used_at="max(last_used_at, seen.at)", uses="(entry.uses + seen.n)"
+    )
+    transaction.conn.execute(
+        f"""
+        UPDATE entry SET uses = entry.uses + seen.n, last_used_at = max(last_used_at, seen.at),
+            saved_ms = saved_ms + seen.ms, rank = {rank}
+        FROM (
+            SELECT substr(:keys, {_KEY_BYTES} * key + 1, {_KEY_BYTES}) AS touched,
+                json_extract(value, '$[0]') AS n, json_extract(value, '$[1]') AS at,
+                json_extract(value, '$[2]') AS ms
+            FROM json_each(:seen)
+        ) AS seen WHERE entry.key = seen.touched
+        """,
+        {
+            "keys": bytes.fromhex("".join(touches)),
+            "seen": json.dumps([(t.uses, t.last_used_at, t.saved_ms) for t in touches.values()]),
+            "inflation": transaction.inflation,
+        },
+    )
+
+
+def remove(transaction: Transaction, keys: Sequence[bytes], why: str) -> tuple[int, int]:
+    """Delete entries, leaving tombstones that say why; returns how many and their bytes."""
+    settle(transaction)
+    removed = size = 0
+    for at in range(0, len(keys), DELETE_STEP):
+        part = keys[at : at + DELETE_STEP]
+        rows = transaction.conn.execute(
+            f"DELETE FROM entry WHERE key IN ({','.join('?' * len(part))}) "
+            "RETURNING key, bytes, uses",
+            part,
+        ).fetchall()
+        bury(transaction, ((row[0], row[2]) for row in rows), why)
+        removed += len(rows)
+        size += sum(row[1] for row in rows)
+    return removed, size
+
+
+def bury(transaction: Transaction, dead: Iterable[tuple[bytes, int]], why: str) -> None:
+    """Note why entries went."""
+    transaction.conn.executemany(
+        "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?)",
+        ((key, why, transaction.now, uses) for key, uses in dead),
+    )
+
+
+def forget_memory_everywhere(transaction: Transaction) -> None:
+    """Start a new epoch: every process drops what it holds in memory."""
+    transaction.conn.execute("UPDATE fact SET value = value + 1 WHERE name = 'epoch'")
+
+
+def make_room(transaction: Transaction, max_bytes: int, max_entries: int | None) -> int:
+    """Evict until both limits hold, expired entries first; returns how many went."""
+    settle(transaction)
+    conn = transaction.conn
+    entries, size = totals(conn)
+    spare_entries = (max_entries - entries) if max_entries is not None else 0
+    spare_bytes = max_bytes - size
+    evicted = 0
+    while spare_bytes < 0 or spare_entries < 0:
+        doomed: list[tuple[bytes, int]] = []
+        why = "expired"
+        rows = conn.execute(
+            "SELECT key, bytes, uses, rank FROM entry WHERE expires_at <= ? LIMIT ?",
+            (transaction.now, _EVICT_STEP),
+        ).fetchall()
+        if not rows:
+            why = "evicted"
+            rows = conn.execute(
+                "SELECT key, bytes, uses, rank FROM entry ORDER BY rank, id LIMIT ?",
+                (_EVICT_STEP,),
+            ).fetchall()
+        if not rows:
+            break
+        for key, bytes_, uses, rank in rows:
+            if spare_bytes >= 0 and spare_entries >= 0:
+                break
+            doomed.append((key, uses))
+            spare_bytes += bytes_
+            spare_entries += 1
+            if why == "evicted" and transaction.policy.inflates:
+                transaction.inflation = max(transaction.inflation, rank)
+        conn.executemany("DELETE FROM entry WHERE key = ?", ((key,) for key, _ in doomed))
+        bury(transaction, doomed, why)
+        evicted += len(doomed)
+    if evicted and transaction.policy.inflates:
+        conn.execute("UPDATE fact SET value = ? WHERE name = 'inflation'", (transaction.inflation,))
+    return evicted
+
+
+def totals(conn: sqlite3.Connection) -> tuple[int, int]:
+    """Entries and bytes in the file, in time that does not depend on them."""
+    row = conn.execute("SELECT total(entries), total(bytes) FROM total").fetchone()
+    return int(row[0]), int(row[1])
+
+
+_ORDERS = {
+    "recent": "last_used_at DESC",
+    "created": "created_at DESC",
+    "used": "uses DESC, last_used_at DESC",
+    "size": "bytes DESC",
+    "cost": "cost_ms DESC",
+}
+
+
+def page(
+    conn: sqlite3.Connection, kind: str | None, order: str, limit: int, offset: int
+) -> tuple[int, list[Entry]]:
+    """How many entries there are of `kind` (None: of all) and a slice of them."""
+    where, values = ("WHERE kind = ?", [kind]) if kind is not None else ("", [])
+    total = conn.execute(f"SELECT total(entries) FROM total {where}", values).fetchone()[0]
+    rows = conn.execute(
+        f"SELECT {_COLUMNS} FROM entry {where} ORDER BY {_ORDERS[order]}, id LIMIT ? OFFSET ?",
+        [*values, limit, offset],
+    ).fetchall()
+    return int(total), [entry_of(row) for row in rows]
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """An Entry from a row of the columns `page` reads."""
+    return Entry(row[0].hex(), *row[1:])

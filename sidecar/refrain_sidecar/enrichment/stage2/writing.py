@@ -1,0 +1,88 @@
+"""What is asked of Stage 2's writing beyond its schema, and how it is tidied. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from refrain_sidecar.enrichment import schemas
+from refrain_sidecar.enrichment.results import PostEnrichment
+from refrain_sidecar.enrichment.stage2.ending import ended
+
+_fits = schemas.checker(schemas.WRITING)
+# Words of the form, not of the writing: a model that runs out of ideas echoes them.
+_FORM = re.compile(
+    r"\b(poem|tips?|closing|tone|json|schema|line \d)\b|[{}\[\]<>|\\_]", re.IGNORECASE
+)
+# What nobody should read who came with a feeling; small models slip into it.
+_UNKIND = re.compile(
+    r"\b(monster|punish\w*|destroy\w*|kill\w*|die|dead|death|evil|worthless|hopeless|doom\w*|blame"
+    r"|suffer\w*|hurt (you|your\w*|me|my\w*)|enem(y|ies)|lost soul|your fault|not deserve|waste my"
+    r"|(tak\w+|end\w*|los\w+) (my|your|his|her|our|their) (own )?li(fe|ves)|never find your"
+    r"|no ?(one|body) (cares|loves|wants)|(forever|yourself) (lost|alone)"
+    r"|(lost|alone) (forever|yourself))\b",
+    re.IGNORECASE,
+)
+_LEAST = 8
+_FILLER = " \t\n\"'`*-–—•"
+
+
+def tidied(answer: Any) -> PostEnrichment:
+    """An answer that passed `check_writing`, with blanks and list marks taken off."""
+    return PostEnrichment(
+        poem=[tidy(line) for line in answer["poem"]],
+        tips=[tidy(tip) for tip in answer["tips"]],
+        closing=tidy(answer["closing"]),
+        tone=answer["tone"],
+    )
+
+
+def check_writing(answer: Any) -> None:
+    """Raises ValueError, naming the fault: empty, twice the same, or the form's own words."""
+    _fits(answer)
+    written = [*answer["poem"], *answer["tips"], answer["closing"]]
+    for text in written:
+        if not any(char.isalpha() for char in text):
+            raise ValueError(f"{text!r} says nothing")
+        if found := _FORM.search(text):
+            raise ValueError(f"{text!r} repeats the form ({found.group()!r})")
+    distinct = {tidy(text).lower() for text in written}
+    if len(distinct) < len(written):
+        raise ValueError("a line is there twice")
+
+
+def check_line(text: str, taken: Collection[str]) -> None:
+    """Raises ValueError for a line that says nothing, is unkind, a repeat, or of the form."""
+    if len(text) < _LEAST or sum(char.isalpha() for char in text) < _LEAST // 2:
+        raise ValueError(f"{text!r} says nothing")
+    if found := _FORM.search(text):
+        raise ValueError(f"{text!r} repeats the form ({found.group()!r})")
+    if found := _UNKIND.search(text):
+        raise ValueError(f"{text!r} is unkind ({found.group()!r})")
+    if _bare(text) in {_bare(one) for one in taken}:
+        raise ValueError(f"{text!r} is there already")
+
+
+def cut(text: str, chars: int) -> str:
+    """The first line of `text`; one longer than `chars` ends at a clause, or at a word."""
+    line = text.strip().partition("\n")[0].strip()
+    if len(line) <= chars:
+        return line
+    head = line[: chars + 1]
+    for marks in (".;!?", ","):
+        at = max(head.rfind(mark) for mark in marks)
+        if at >= chars // 3:
+            return head[:at]
+    return ended(line, chars)
+
+
+def tidy(text: str) -> str:
+    """`text` on one line, without list marks at its ends and without half a pair of quotes."""
+    line = " ".join(text.split())
+    whole = line if line.count('"') % 2 == 0 else line.replace('"', "")
+    return whole.strip(_FILLER)
+
+
+def _bare(text: str) -> str:
+    return text.rstrip(" .,;!").lower()

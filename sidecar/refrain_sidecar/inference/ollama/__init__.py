@@ -1,0 +1,1 @@
+"""The client of the Ollama HTTP API, which both engines speak."""

@@ -1,0 +1,268 @@
+"""The client of Ollama's API. Our embedded engine speaks it too, so this serves both."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Literal, TypeVar
+
+import attrs
+
+from refrain_sidecar.config.settings import NetworkingSettings
+from refrain_sidecar.inference.ollama import bodies, failures, replies
+from refrain_sidecar.inference.ollama.messages import (
+    ChatAnswer,
+    ChatRequest,
+    Chunk,
+    Embeddings,
+    EngineVersion,
+    Finish,
+    GenerateRequest,
+    Generation,
+    ModelTag,
+    PullProgress,
+    RunningModel,
+    TokenLogprobs,
+)
+from refrain_sidecar.inference.ollama.options import reload_causes, reloading_options
+from refrain_sidecar.inference.ollama.transport import JsonObject, Transport
+
+log = logging.getLogger("refrain.inference")
+
+T = TypeVar("T")
+
+
+class OllamaClient:
+    """Asks one engine at one address over one pool of connections.
+
+    Every verb raises an `InferenceError`; cancelling closes the connection, which stops the
+    engine. Belongs to the event loop it is first used on.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        networking: NetworkingSettings,
+        engine: Literal["ollama", "embedded"] = "ollama",
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._engine = engine
+        self._patience = networking.first_token_timeout
+        self._transport = Transport(base_url, networking, engine)
+        self._tags: tuple[ModelTag, ...] = ()
+        self._loaded_with: dict[str, Mapping[str, Any]] = {}
+
+    async def __aenter__(self) -> OllamaClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.close()
+
+    # --- the engine and its models ----------------------------------------------------------
+
+    async def version(self) -> EngineVersion:
+        """GET /api/version."""
+        return self._read("/api/version", replies.version, await self._get("/api/version"))
+
+    async def tags(self) -> tuple[ModelTag, ...]:
+        """The models the engine has; what `digest` remembers is replaced by them."""
+        self._tags = self._read("/api/tags", replies.tags, await self._get("/api/tags"))
+        return self._tags
+
+    async def ps(self) -> tuple[RunningModel, ...]:
+        """The models in memory."""
+        return self._read("/api/ps", replies.running, await self._get("/api/ps"))
+
+    async def show(self, model: str) -> JsonObject:
+        """POST /api/show: template, parameters, `model_info`, capabilities."""
+        return await self._transport.call("POST", "/api/show", {"model": model}, model=model)
+
+    async def digest(self, model: str) -> str:
+        """The content digest of `model`; the engine is asked when it is not remembered.
+
+        Raises ModelMissing when the engine does not have it.
+        """
+        found = find_tag(self._tags, model) or find_tag(await self.tags(), model)
+        if found is None:
+            raise failures.model_missing(self._target("/api/tags", model))
+        return found.digest
+
+    async def pull(self, model: str) -> AsyncGenerator[PullProgress, None]:
+        """Download `model`, step by step. Ends after `success` or raises."""
+        body = {"model": model, "stream": True}
+        # Between two lines the engine may check the digest of gigabytes.
+        lines = self._transport.lines(
+            "/api/pull", body, model=model, is_last=_is_pulled, line_s=self._patience
+        )
+        async with aclosing(lines):
+            async for data in lines:
+                yield self._read("/api/pull", replies.pull_progress, data)
+        self._tags = ()
+
+    async def load(
+        self, model: str, options: Mapping[str, Any], keep_alive: str | int | None = None
+    ) -> Finish:
+        """Load `model` with `options` and generate nothing. `keep_alive` 0 unloads it."""
+        path = "/api/generate"
+        self._warn_of_reload(model, options)
+        data = await self._transport.call(
+            "POST",
+            path,
+            bodies.load_body(model, options, keep_alive),
+            model=model,
+            patience_s=self._patience,
+        )
+        finish = self._read(path, replies.generate_chunk, data).finish
+        if finish is None:
+            raise failures.broken(self._target(path, model), "the engine did not say it was done")
+        self._loaded_with[model] = reloading_options(options)
+        return finish
+
+    # --- generate ---------------------------------------------------------------------------
+
+    async def generate(self, request: GenerateRequest) -> Generation:
+        """The whole answer or an error, never a part of one."""
+        answer = _Gathered()
+        async with aclosing(self.stream_generate(request)) as chunks:
+            async for chunk in chunks:
+                answer.add(chunk)
+        return answer.generation()
+
+    def stream_generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+        """The answer piece by piece. Who may stop early wraps it in `contextlib.aclosing`."""
+        return self._stream(
+            "/api/generate", bodies.generate_body(request), request, replies.generate_chunk
+        )
+
+    # --- chat -------------------------------------------------------------------------------
+
+    async def chat(self, request: ChatRequest) -> ChatAnswer:
+        """The whole answer or an error, never a part of one."""
+        answer = _Gathered()
+        async with aclosing(self.stream_chat(request)) as chunks:
+            async for chunk in chunks:
+                answer.add(chunk)
+        return answer.chat_answer()
+
+    def stream_chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """The answer piece by piece. Who may stop early wraps it in `contextlib.aclosing`."""
+        return self._stream("/api/chat", bodies.chat_body(request), request, replies.chat_chunk)
+
+    # --- embed ------------------------------------------------------------------------------
+
+    async def embed(
+        self,
+        model: str,
+        texts: Sequence[str],
+        *,
+        options: Mapping[str, Any] | None = None,
+        keep_alive: str | int | None = None,
+    ) -> Embeddings:
+        """One vector for each text. A text that does not fit is refused, not cut."""
+        body: dict[str, Any] = {"model": model, "input": list(texts), "truncate": False}
+        if options is not None:
+            body["options"] = dict(options)
+        if keep_alive is not None:
+            body["keep_alive"] = keep_alive
+        data = await self._transport.call(
+            "POST", "/api/embed", body, model=model, patience_s=self._patience
+        )
+        answer = self._read("/api/embed", replies.embeddings, data)
+        if len(answer.vectors) != len(texts):
+            what = f"{len(answer.vectors)} vectors for {len(texts)} texts"
+            raise failures.broken(self._target("/api/embed", model), what)
+        return answer
+
+    # --- inside -----------------------------------------------------------------------------
+
+    async def _stream(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        request: GenerateRequest | ChatRequest,
+        read: Callable[[JsonObject], Chunk],
+    ) -> AsyncGenerator[Chunk, None]:
+        self._warn_of_reload(request.model, request.options)
+        loading = reloading_options(request.options)
+        lines = self._transport.lines(path, body, model=request.model, is_last=_is_done)
+        async with aclosing(lines):
+            async for data in lines:
+                self._loaded_with[request.model] = loading
+                yield self._read(path, read, data)
+
+    async def _get(self, path: str) -> JsonObject:
+        return await self._transport.call("GET", path)
+
+    def _read(self, path: str, read: Callable[[JsonObject], T], data: JsonObject) -> T:
+        try:
+            return read(data)
+        except replies.MalformedReply as error:
+            raise failures.not_the_api(self._target(path), str(error)) from error
+
+    def _target(self, path: str, model: str | None = None) -> failures.Target:
+        return failures.Target(self._engine, self.base_url, path, model)
+
+    def _warn_of_reload(self, model: str, options: Mapping[str, Any]) -> None:
+        before = self._loaded_with.get(model)
+        if before is not None and (causes := reload_causes(before, options)):
+            log.warning(
+                "%s is loaded anew, which takes seconds: %s. Ask one model with one set of "
+                "options everywhere.",
+                model,
+                ", ".join(causes),
+            )
+
+
+def find_tag(tags: Sequence[ModelTag], model: str) -> ModelTag | None:
+    """The tag named `model`; `:latest` may be left out on either side."""
+    wanted = _full(model)
+    return next((tag for tag in tags if wanted in (_full(tag.name), _full(tag.model))), None)
+
+
+def _full(model: str) -> str:
+    return model if ":" in model.rsplit("/", 1)[-1] else f"{model}:latest"
+
+
+def _is_done(data: JsonObject) -> bool:
+    return data.get("done") is True
+
+
+def _is_pulled(data: JsonObject) -> bool:
+    return data.get("status") == "success"
+
+
+class _Gathered:
+    """A streamed answer put together."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._logprobs: list[TokenLogprobs] = []
+        self._tool_calls: list[Mapping[str, Any]] = []
+        self._finish: Finish | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        self._text.append(chunk.text)
+        self._thinking.append(chunk.thinking)
+        self._logprobs.extend(chunk.logprobs)
+        self._tool_calls.extend(chunk.tool_calls)
+        self._finish = chunk.finish or self._finish
+
+    def generation(self) -> Generation:
+        return Generation(**self._fields())
+
+    def chat_answer(self) -> ChatAnswer:
+        return ChatAnswer(**self._fields(), tool_calls=tuple(self._tool_calls))
+
+    def _fields(self) -> dict[str, Any]:
+        assert self._finish is not None, "the transport ends a stream with `done` or an error"
+        return attrs.asdict(self._finish) | {
+            "text": "".join(self._text),
+            "thinking": "".join(self._thinking),
+            "logprobs": tuple(self._logprobs),
+        }

@@ -1,0 +1,1 @@
+"""The verbs every face calls, and what they are made of."""

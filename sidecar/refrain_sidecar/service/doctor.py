@@ -1,0 +1,87 @@
+"""Look at everything Refrain needs, one thing after the other, and say how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sqlite3
+import sys
+from collections.abc import Iterator
+
+from refrain_sidecar.config import LiveConfig
+from refrain_sidecar.cpu import cpu_threads
+from refrain_sidecar.inference import models
+from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.protocol import Check, DoctorResult
+from refrain_sidecar.service.assembly import Assembly
+
+
+async def examine(parts: Assembly, config: LiveConfig) -> DoctorResult:
+    """Every check, whether or not an earlier one failed."""
+    return DoctorResult(
+        [
+            _python(),
+            *_configuration(config),
+            _cache(parts),
+            _embedded(),
+            await _engine(parts),
+            await _threads(parts),
+        ]
+    )
+
+
+def _python() -> Check:
+    version = f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}, {sys.executable}"
+    return Check("Python", "ok", version, None)
+
+
+def _configuration(config: LiveConfig) -> Iterator[Check]:
+    name = "Configuration"
+    if config.path is None or not config.path.exists():
+        where = f" ({config.path} does not exist)" if config.path else ""
+        yield Check(name, "ok", f"none found, so the defaults apply{where}", None)
+        return
+    if not config.problems:
+        yield Check(name, "ok", str(config.path), None)
+    for problem in config.problems:
+        fix = "Correct the line; the last good value stays in force until then."
+        yield Check(name, "fail", problem.at(str(config.path)), fix)
+
+
+def _cache(parts: Assembly) -> Check:
+    state = parts.cache.state
+    match state.mode:
+        case "on":
+            return Check("Cache", "ok", f"on, {state.path}", None)
+        case "off":
+            fix = 'Set "enabled": true under "caching" to switch it on.'
+            return Check("Cache", "warn", "off by configuration", fix)
+        case _:
+            fix = "Answers are computed meanwhile; it recovers by itself once the cause is gone."
+            return Check("Cache", "warn", f"bypass: {state.reason}", fix)
+
+
+def _embedded() -> Check:
+    installed = models.installed()
+    if installed is None:
+        fix = "Run `refrain models fetch` to install it."
+        return Check("Embedded engine", "warn", "not installed", fix)
+    return Check("Embedded engine", "ok", f"{installed.model} at {installed.weights}", None)
+
+
+async def _engine(parts: Assembly) -> Check:
+    try:
+        engine = await parts.chooser.engine()
+    except InferenceError as error:
+        return Check("Engine", "fail", error.message, "Hits are still answered; misses are not.")
+    message = f"{engine.name} {engine.version} with {engine.model} at {engine.base_url}"
+    return Check("Engine", "ok", message, None)
+
+
+async def _threads(parts: Assembly) -> Check:
+    threads = await asyncio.to_thread(cpu_threads, parts.settings.inference)
+    message = f"{threads.in_force} threads in force, {threads.advised} advised: {threads.reason}"
+    if threads.in_force == threads.advised:
+        return Check("CPU threads", "ok", message, None)
+    fix = 'Set "num_threads": "auto" under "inference", or the advised number.'
+    return Check("CPU threads", "warn", message, fix)

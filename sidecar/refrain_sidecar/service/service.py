@@ -1,0 +1,225 @@
+"""One object with the verbs every face calls. Faces translate; this decides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from refrain_cache import Progress as Counting
+from refrain_cache import Selection, Transferred, Verified
+from refrain_sidecar import protocol
+from refrain_sidecar.config import LiveConfig
+from refrain_sidecar.config.settings import Settings
+from refrain_sidecar.cpu import cpu_threads
+from refrain_sidecar.enrichment import InputRefused
+from refrain_sidecar.inference.choose import Engine
+from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.service import moving
+from refrain_sidecar.service.assembly import Assembly
+from refrain_sidecar.service.background import Background
+from refrain_sidecar.service.doctor import examine
+from refrain_sidecar.service.reading_ahead import ReadingAhead
+from refrain_sidecar.service.restate import restate
+from refrain_sidecar.service.stages import Progress, enrich, parse_timestamp, silent
+from refrain_sidecar.service.warming import warm
+
+
+class Service:
+    """The verbs: enrich, stats, purge, warm, cpu_threads, entries, explain, doctor, and for the
+    command line export, import_ and verify.
+
+    Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text);
+    both carry a message that says what to do. The cache never fails them: it bypasses. Verbs that
+    have nothing to do without a cache raise CacheNotInUse.
+    """
+
+    def __init__(self, config_path: Path | None) -> None:
+        self.config = LiveConfig(config_path)
+        self._assembly: Assembly | None = None
+        self._background = Background()
+        self._reading_ahead = ReadingAhead(self._background, self._read_ahead)
+        self._listeners: list[Callable[[], None]] = []
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._engine: Engine | None = None
+        self._engine_message: str | None = None
+
+    async def open(self, *, preload: bool = False, follow: bool = False) -> None:
+        """Open the cache; `preload` loads the model behind the scenes, `follow` applies edits."""
+        await self._begin(self.config.settings)
+        if preload:
+            self._background.start(self._preload(), "Preloading the model")
+        if follow:
+            self._background.start(self.config.follow(self._reconfigure), "Following the file")
+
+    async def close(self) -> None:
+        await self._background.close()
+        self._unsubscribe()
+        await self.parts.close()
+
+    async def __aenter__(self) -> Service:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def parts(self) -> Assembly:
+        """What the configuration in force made: the cache, the engine's chooser, the stages."""
+        if self._assembly is None:
+            raise RuntimeError("The service is not open: await Service.open() first.")
+        return self._assembly
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever statistics, the cache's state or the engine change."""
+        self._listeners.append(listener)
+
+    # --- verbs ------------------------------------------------------------------------------
+
+    async def enrich(
+        self, params: protocol.EnrichParams, progress: Progress = silent
+    ) -> protocol.EnrichResult:
+        """Both stages (or the first) for one text."""
+        with self._reading_ahead.paused():
+            async with self.parts as parts:
+                await self._engine_of(parts)
+                return await enrich(parts, params, progress)
+
+    async def warm(
+        self, params: protocol.WarmParams, progress: Progress = silent
+    ) -> protocol.WarmResult:
+        """Enrich ahead of time, so that the first real request is a hit."""
+        with self._reading_ahead.paused():
+            async with self.parts as parts:
+                await self._engine_of(parts)
+                return await warm(parts, params, progress)
+
+    async def stats(self, params: protocol.StatsParams) -> protocol.StatsResult:
+        async with self.parts as parts:
+            held = await parts.cache.get_stats(params.window)
+        return restate(
+            protocol.StatsResult,
+            held,
+            engine=self._engine and restate(protocol.EngineInfo, self._engine),
+            engine_message=self._engine_message,
+        )
+
+    async def purge(self, params: protocol.PurgeParams) -> protocol.PurgeResult:
+        """Purge what `params` selects.
+
+        Raises InputRefused when it names no condition or no key, CacheNotInUse.
+        """
+        selection = restate(Selection, params)
+        if selection == Selection():
+            raise InputRefused(
+                "Nothing was said about what to purge. Name a condition (expired, kind, model, "
+                "age, least used, key prefix) or ask for everything."
+            )
+        async with self.parts as parts:
+            moving.demand_use(parts.cache, writing=not params.dry_run)
+            with _bad_key_refused():
+                gone = await parts.cache.purge(selection, dry_run=params.dry_run)
+        return protocol.PurgeResult(gone.entries, gone.bytes, params.dry_run)
+
+    async def entries(self, params: protocol.EntriesParams) -> protocol.EntriesResult:
+        async with self.parts as parts:
+            page = await parts.cache.entries(
+                kind=params.kind, order=params.order, limit=params.limit, offset=params.offset
+            )
+        return restate(protocol.EntriesResult, page)
+
+    async def explain(self, params: protocol.ExplainParams) -> protocol.ExplainResult:
+        """Why a text, a key or (with neither) the last miss would hit or miss now."""
+        async with self.parts as parts:
+            if params.key is not None:
+                with _bad_key_refused():
+                    found = await parts.cache.explain_key(params.key)
+            elif params.text is not None:
+                await self._engine_of(parts)
+                timestamp = parse_timestamp(params.timestamp)
+                fingerprint = await parts.scorer.fingerprint(params.text, timestamp)
+                found = await parts.cache.explain(fingerprint)
+            else:
+                found = await parts.cache.explain_last_miss()
+        return restate(protocol.ExplainResult, found)
+
+    async def export(self, path: Path, progress: Counting) -> Transferred:
+        """Write all entries to one portable file. Raises CacheNotInUse, InputRefused."""
+        async with self.parts as parts:
+            return await moving.export(parts.cache, path, progress)
+
+    async def import_(self, path: Path, progress: Counting) -> Transferred:
+        """Take in an export, entry by entry. Raises CacheNotInUse, InputRefused."""
+        async with self.parts as parts:
+            return await moving.take_in(parts.cache, path, progress)
+
+    async def verify(self, progress: Counting) -> Verified:
+        """Re-hash what is stored. Raises CacheNotInUse."""
+        async with self.parts as parts:
+            return await moving.verify(parts.cache, progress)
+
+    async def cpu_threads(self) -> protocol.CpuThreadsResult:
+        return await asyncio.to_thread(cpu_threads, self.parts.settings.inference)
+
+    async def doctor(self) -> protocol.DoctorResult:
+        async with self.parts as parts:
+            return await examine(parts, self.config)
+
+    # --- the configuration and the engine -----------------------------------------------------
+
+    async def _begin(self, settings: Settings) -> None:
+        logging.getLogger("refrain").setLevel(settings.logging.level.upper())
+        assembly = Assembly(settings)
+        await assembly.open()
+        self._unsubscribe()
+        self._unsubscribe = assembly.cache.subscribe(self._changed)
+        self._assembly = assembly
+
+    async def _reconfigure(self, settings: Settings) -> None:
+        old = self.parts
+        await self._begin(settings)
+        self._background.start(old.close(), "Closing what the old configuration made")
+        self._engine, self._engine_message = None, None
+        self._background.start(self._preload(), "Preloading the model")
+        self._changed()
+
+    async def _preload(self) -> None:
+        async with self.parts as parts:
+            with contextlib.suppress(InferenceError):  # kept as engine_message; asking repeats it
+                await self._engine_of(parts)
+                await parts.scorer.prepare()
+                self._reading_ahead.begin()
+
+    async def _read_ahead(self) -> None:
+        async with self.parts as parts:
+            with contextlib.suppress(InferenceError):
+                await parts.post_enricher.prepare()
+
+    async def _engine_of(self, parts: Assembly) -> Engine:
+        """The engine that answers, remembered for the statistics with what went wrong."""
+        before = (self._engine, self._engine_message)
+        try:
+            self._engine = await parts.chooser.engine()
+            self._engine_message = None
+            return self._engine
+        except InferenceError as error:
+            self._engine, self._engine_message = None, error.message
+            raise
+        finally:
+            if before != (self._engine, self._engine_message):
+                self._changed()
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+@contextlib.contextmanager
+def _bad_key_refused() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise InputRefused(str(error)) from error

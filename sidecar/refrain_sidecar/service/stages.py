@@ -1,0 +1,89 @@
+"""Run both stages for one text and report how each was answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from refrain_cache import Outcome
+from refrain_sidecar import protocol
+from refrain_sidecar.enrichment import Enrichment, InputRefused, PostEnrichment
+from refrain_sidecar.service.assembly import Assembly
+from refrain_sidecar.service.restate import restate
+
+Progress = Callable[[protocol.EnrichProgress], None]
+
+
+def silent(_: protocol.EnrichProgress) -> None:
+    """The progress of an enrichment nobody follows."""
+
+
+async def enrich(
+    parts: Assembly, params: protocol.EnrichParams, progress: Progress = silent
+) -> protocol.EnrichResult:
+    """Stage 1, then Stage 2 on its feelings unless `params.stage2` is false.
+
+    Raises InputRefused for a text or timestamp that cannot be used, InferenceError from the engine.
+    """
+    began = time.perf_counter()
+    timestamp = parse_timestamp(params.timestamp)
+
+    def report(phase: Literal["stage1", "stage2"], message: str) -> None:
+        if params.request_id is not None:
+            progress(protocol.EnrichProgress(params.request_id, phase, message))
+
+    report("stage1", "Naming the feeling…")
+    first = await parts.scorer.score(params.text, timestamp=timestamp, fresh=params.fresh)
+    second: Outcome[PostEnrichment] | None = None
+    if params.stage2:
+        wheel = first.value["wheel"]
+        report("stage2", f"Writing to {wheel['primary']}/{wheel['secondary']}…")
+        second = await parts.post_enricher.write(
+            first.value, timestamp=timestamp, fresh=params.fresh
+        )
+    return _result(first, second, (time.perf_counter() - began) * 1000)
+
+
+def parse_timestamp(text: str | None) -> datetime | None:
+    """ISO 8601 as a datetime. Raises InputRefused for anything else."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputRefused(
+            f"The timestamp {text!r} is not ISO 8601. Write it like 2026-10-29T08:30:00."
+        ) from error
+
+
+def _result(
+    first: Outcome[Enrichment], second: Outcome[PostEnrichment] | None, total_ms: float
+) -> protocol.EnrichResult:
+    stages = [_report(1, "stage1_enrichment", first)]
+    if second is not None:
+        stages.append(_report(2, "stage2_enrichment", second))
+    return restate(
+        protocol.EnrichResult,
+        first.value,
+        post_enrichment=second and second.value,
+        engine=_maker(first.value["provenance"]),
+        stages=stages,
+        total_ms=total_ms,
+        saved_ms=sum(stage.saved_ms for stage in stages),
+    )
+
+
+def _maker(provenance: Mapping[str, Any]) -> protocol.EngineInfo:
+    return protocol.EngineInfo(
+        provenance["engine"],
+        provenance["model"],
+        provenance["digest"],
+        provenance["version"],
+        base_url=None,
+    )
+
+
+def _report(stage: int, kind: str, outcome: Outcome[Any]) -> protocol.StageReport:
+    return restate(protocol.StageReport, outcome, stage=stage, kind=kind)
