@@ -11,10 +11,10 @@ from attrs import frozen
 
 from refrain_sidecar.enrichment import prompts, schemas
 from refrain_sidecar.enrichment.asking import Asking
+from refrain_sidecar.enrichment.ending import ended
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.stage1.clauses import clauses
 from refrain_sidecar.enrichment.stage1.scoring import Scored
-from refrain_sidecar.enrichment.stage2.ending import ended
 from refrain_sidecar.inference.choose import Engine
 
 # Tokens of an event that are asked for: the quote and its first words, which tell clauses apart.

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from typing import Any
 
 from refrain_sidecar.enrichment import schemas
+from refrain_sidecar.enrichment.ending import ended
 from refrain_sidecar.enrichment.results import PostEnrichment
-from refrain_sidecar.enrichment.stage2.ending import ended
 
 _fits = schemas.checker(schemas.WRITING)
 # Words of the form, not of the writing: a model that runs out of ideas echoes them.
