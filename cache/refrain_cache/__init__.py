@@ -3,13 +3,13 @@
 from refrain_cache.accounts.stats import CacheStats, KindStats, ModelStats, TimelinePoint
 from refrain_cache.accounts.tally import Percentiles
 from refrain_cache.cache import AsyncCache
-from refrain_cache.clock import Clock, SystemClock
 from refrain_cache.entry import (
     CacheState,
     Difference,
     Entry,
     EntryPage,
     Explanation,
+    Outcome,
     Progress,
     Purged,
     Selection,
@@ -26,7 +26,6 @@ from refrain_cache.errors import (
     PortableFileError,
 )
 from refrain_cache.fingerprint import Fingerprint, fingerprint, normalised
-from refrain_cache.outcome import Outcome
 from refrain_cache.settings import (
     CacheSettings,
     find_config,
@@ -34,7 +33,7 @@ from refrain_cache.settings import (
     resolve_cache_dir,
 )
 from refrain_cache.sync import Cache, get_cache
-from refrain_cache.timing import Timing
+from refrain_cache.timing import Clock, SystemClock, Timing
 
 __all__ = [
     "AsyncCache",

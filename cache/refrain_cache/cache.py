@@ -3,47 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from refrain_cache import codec
+from refrain_cache import forking
 from refrain_cache.accounts import explain
 from refrain_cache.accounts.books import Books, explanation_from
 from refrain_cache.accounts.explain import Facts, Tombstone
 from refrain_cache.accounts.stats import CacheStats, StatsWindow, build, timeline_of
-from refrain_cache.clock import Clock, SystemClock
+from refrain_cache.codec import is_large
 from refrain_cache.entry import (
     CacheState,
     EntryOrder,
     EntryPage,
     Explanation,
+    Outcome,
     Progress,
     Purged,
     Selection,
     Transferred,
     Verified,
+    new_entry,
 )
+from refrain_cache.errors import CacheUnavailableError
 from refrain_cache.fingerprint import Fingerprint, fingerprint
-from refrain_cache.lookup.answering import SWITCHED_OFF, Answering
-from refrain_cache.lookup.computing import Question
+from refrain_cache.lookup.answering import Answering, Question
 from refrain_cache.lookup.memory import MemoryTier
 from refrain_cache.lookup.tiers import Tiers
-from refrain_cache.outcome import Outcome
 from refrain_cache.settings import DATABASE_NAME, CacheSettings, resolve_cache_dir
 from refrain_cache.sqlite import purge, rollup
-from refrain_cache.sqlite.faults import Fault, StoreFault
-from refrain_cache.sqlite.health import Health
+from refrain_cache.sqlite.faults import StoreFault
 from refrain_cache.sqlite.portable import announced, read_export, write_export
-from refrain_cache.sqlite.rows import NewEntry
 from refrain_cache.sqlite.store import Store
 from refrain_cache.sqlite.verify import integrity, verify_some
-from refrain_cache.timing import Timing
+from refrain_cache.threads import in_thread
+from refrain_cache.timing import Clock, SystemClock, Timing
 
+log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
+
+SWITCHED_OFF = "the cache is switched off (caching.enabled is false)"
+NOT_OPEN = "the cache is not open"
+FORKED = "the cache was opened before this process was forked; open one of its own in the child"
+# What a forked child must not let go of: letting go would touch what it shares with its parent.
+_parents_own: list[object] = []
 
 
 def untold(done: int, total: int | None) -> None:
@@ -71,12 +80,18 @@ class AsyncCache:
         self._clock: Clock = clock or SystemClock()
         self._timing = timing or Timing()
         self._tick = self._clock.tick
+        self._is_open = False
+        self._begin(NOT_OPEN)
+        forking.inherits(self)
+
+    def _begin(self, without: str) -> None:
+        settings = self._settings
         self._opened_at = self._clock.now()
         memory = MemoryTier(settings.memory_entries if settings.enabled else 0)
-        self._books = Books(self._clock, self._timing, memory)
+        self._books = Books(self._clock, self._timing, memory.clear)
         self._tiers = Tiers(self._clock, memory, self._books, settings.max_bytes)
+        self._tiers.without = without if settings.enabled else SWITCHED_OFF
         self._answering = Answering(self._tiers, self._books, self._clock, self._timing)
-        self._is_open = False
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -89,26 +104,32 @@ class AsyncCache:
         if not self._settings.enabled:
             return
         tiers = self._tiers
-        store = tiers.store = Store(
-            resolve_cache_dir(self._settings.cache_dir) / DATABASE_NAME,
+        try:
+            folder = resolve_cache_dir(self._settings.cache_dir)
+        except (OSError, RuntimeError) as error:
+            # A working directory that was deleted, or a `~` of nobody.
+            tiers.without = f"there is no folder for the cache: {error}"
+            log.warning("Cache bypassed: %s", tiers.without)
+            return
+        tiers.store = Store(
+            folder / DATABASE_NAME,
             self._settings,
             self._clock,
             self._timing,
             reopened=self._reopened,
-            faulted=self._faulted,
+            changed=self._books.changed,
         )
-        health = tiers.health = Health(store, self._timing, self._books.changed)
-        self._books.attach(store, lambda: health.writable)
-        try:
-            await store.open()
+        self._books.attach(tiers.store)
+        await tiers.store.open()
+        if tiers.store.health.writable:
             await self._books.check_epoch()
-        except StoreFault as error:
-            health.write_failed(error.fault)
-        else:
-            tiers.run_behind(store.clear_expired())
+            tiers.run_behind(tiers.store.clear_expired())
 
     async def close(self) -> None:
-        """Finish pending stores, write the books, end connections and threads."""
+        """Finish pending stores, write the books, end connections and threads.
+
+        What is being computed is cancelled; who waits for it gets CacheClosedError.
+        """
         if not self._is_open:
             return
         self._is_open = False
@@ -116,12 +137,21 @@ class AsyncCache:
         await self._answering.close()
         await tiers.settle(self._timing.close_patience)
         await self._books.close()
-        if tiers.health is not None:
-            tiers.health.stop()
-        if tiers.store is not None:
-            await tiers.store.close(self._timing.close_patience)
-        tiers.store = tiers.health = None
+        store, tiers.store = tiers.store, None
+        if store is not None:
+            await store.close(self._timing.close_patience)
         tiers.memory.clear()
+        tiers.without = NOT_OPEN if self._settings.enabled else SWITCHED_OFF
+
+    def forked(self) -> None:
+        """Begin anew in a forked child, where neither the threads nor the loop of this cache are.
+
+        It answers without its file there; a child that wants it opens a cache of its own.
+        """
+        if self._is_open:
+            _parents_own.append((self._tiers, self._books, self._answering))
+            self._is_open = False
+            self._begin(FORKED)
 
     async def __aenter__(self) -> AsyncCache:
         await self.open()
@@ -138,14 +168,12 @@ class AsyncCache:
     @property
     def state(self) -> CacheState:
         """Whether answers are kept, and if not, why."""
+        tiers = self._tiers
+        path = None if tiers.store is None else str(tiers.store.path)
         if not self._settings.enabled:
             return CacheState("off", SWITCHED_OFF, None)
-        store, trouble = self._tiers.store, self._tiers.trouble
-        if store is None:
-            return CacheState("bypass", "the cache is not open", None)
-        if trouble is not None:
-            return CacheState("bypass", trouble.reason, str(store.path))
-        return CacheState("on", None, str(store.path))
+        reason = tiers.bypass_reason
+        return CacheState("on" if reason is None else "bypass", reason, path)
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` on the loop after every counted outcome, purge and change of state.
@@ -174,8 +202,9 @@ class AsyncCache:
         answer by raising. `label` names the entry for people and must hold no private text.
 
         Raises what `compute` or `validate` raise; nothing is stored then. Raises OwnerFailedError
-        if another process was computing this answer and failed. Cancelling the caller cancels
-        `compute` unless somebody else waits for it.
+        if another process was computing this answer and failed, RecursiveComputeError if `compute`
+        asks for its own answer. Cancelling the caller cancels `compute` unless somebody else waits
+        for it.
         """
         started = self._tick()
         if not fresh:
@@ -184,7 +213,7 @@ class AsyncCache:
                 return hit
         ttl_s = self._settings.ttl_of(fp.kind) if ttl is None else ttl
         question = Question(fp, compute, ttl_s, fresh, validate, label, model or fp.model)
-        if not self._settings.enabled:
+        if not self._is_open or not self._settings.enabled:
             return await self._answering.compute_uncached(question, started)
         return await self._answering.answer(question, started)
 
@@ -226,17 +255,19 @@ class AsyncCache:
         label: str = "",
         model: str = "",
     ) -> bool:
-        """Store an answer. True once it is committed, False if the cache is off or bypassed.
+        """Store an answer. True once it is committed.
 
-        `cost_ms` is what the answer took to make: dear ones are kept longer. Raises NotJsonError
-        if `value` is not JSON.
+        False if the cache is off or bypassed, or too full of what is worth more. `cost_ms` is what
+        the answer took to make: dear ones are kept longer. Raises EntryError if `value` is not JSON
+        (NotJsonError) or another argument is not what it must be.
         """
         fp = fingerprint(cache_type, content, params=params, identity=identity)
-        encoded = codec.encode(value)
         ttl_s = self._settings.ttl_of(cache_type) if ttl is None else ttl
-        return await self._tiers.put(
-            NewEntry(fp, encoded, ttl_s, cost_ms, label, model or fp.model)
+        make = functools.partial(
+            new_entry, fp, value, ttl=ttl_s, cost_ms=cost_ms, label=label, model=model or fp.model
         )
+        new = await in_thread(make) if is_large(value) else make()
+        return await self._tiers.put(new)
 
     # --- looking around -------------------------------------------------------------------------
 
@@ -308,14 +339,11 @@ class AsyncCache:
     # --- clearing -------------------------------------------------------------------------------
 
     async def clear_expired(self) -> int:
-        """Delete expired entries; returns how many."""
-        store = self._tiers.writable
-        if store is None:
+        """Delete expired entries; returns how many. Raises CacheUnavailableError."""
+        if not self._settings.enabled:
             return 0
-        try:
+        with self._in_use("Nothing was cleared") as store:
             cleared = await store.clear_expired()
-        except StoreFault:
-            return 0
         if cleared:
             self._books.changed()
         return cleared
@@ -323,31 +351,26 @@ class AsyncCache:
     async def purge(self, selection: Selection, *, dry_run: bool = False) -> Purged:
         """Delete the entries a selection means, here and in every process's memory.
 
-        A dry run only counts. Raises ValueError for a key prefix that is none.
+        A dry run only counts. Raises ValueError for a key prefix that is none, and
+        CacheUnavailableError if the file cannot be used; some may be gone by then.
         """
         if selection.key_prefix is not None:
             purge.key_range(selection.key_prefix)
+        if not self._settings.enabled:
+            return Purged(0, 0)
         await self._up_to_date()
         now = self._clock.now()
-        found = await self._tiers.read(
-            lambda store: store.read_apart(lambda conn: purge.selected(conn, selection, now))
-        )
-        if not found:
-            return Purged(0, 0)
-        if dry_run:
-            return Purged(len(found), sum(size for _, size in found))
-        store = self._tiers.writable
-        if store is None:
-            return Purged(0, 0)
-        self._tiers.memory.clear()
-        try:
-            purged = await store.remove([key for key, _ in found], explain.PURGED)
-        except StoreFault:
-            return Purged(0, 0)
-        finally:
-            # Lookups under way may have put back what was just deleted.
+        with self._in_use("Not everything was purged", writing=not dry_run) as store:
+            found = await store.read_apart(lambda conn: purge.selected(conn, selection, now))
+            if dry_run or not found:
+                return Purged(len(found), sum(size for _, size in found))
             self._tiers.memory.clear()
-        self._tiers.run_behind(store.shrink())
+            try:
+                purged = await store.remove([key for key, _ in found], explain.PURGED)
+            finally:
+                # Lookups under way may have put back what was just deleted.
+                self._tiers.memory.clear()
+            self._tiers.run_behind(store.shrink())
         self._books.changed()
         return purged
 
@@ -423,11 +446,19 @@ class AsyncCache:
         await self._tiers.arrived()
         await self._books.flush()
 
-    # --- told by the store ----------------------------------------------------------------------
-
-    def _faulted(self, fault: Fault) -> None:
-        if self._tiers.health is not None:
-            self._tiers.health.write_failed(fault)
+    @contextlib.contextmanager
+    def _in_use(self, undone: str, *, writing: bool = True) -> Iterator[Store]:
+        """The store, for what has nothing to do without it. Raises CacheUnavailableError."""
+        store = self._tiers.store
+        try:
+            if store is None:
+                raise CacheUnavailableError(f"{undone}: {self.state.reason}")
+            fault = store.health.fault
+            if fault is not None and (writing or not store.health.readable):
+                raise StoreFault(fault)
+            yield store
+        except StoreFault as error:
+            raise CacheUnavailableError(f"{undone}: {error.fault.reason}") from error
 
     def _reopened(self) -> None:
         # What was removed with the file is to be gone from memory as well.

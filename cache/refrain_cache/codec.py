@@ -30,6 +30,12 @@ class DamagedError(ValueError):
     """Stored bytes are not those that were stored."""
 
 
+# From here on, in bytes, encoding and decoding take longer than an event loop may be held up.
+LARGE_BYTES = 256 * 1024
+# Deeper ones could be written by some callers and read by none whose stack is deep already.
+_DEEPEST = 200
+
+
 @frozen
 class Encoded:
     """A stored form: `data` is JSON in UTF-8, zlib-packed if `packed`.
@@ -52,7 +58,7 @@ class Encoded:
 
 def encode(value: Any) -> Encoded:
     """The stored form of a JSON value. Raises NotJsonError for what JSON cannot give back."""
-    exact = _is_exact(value)
+    exact = _is_exact(value, _DEEPEST)
     try:
         data = _encode(value).encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, RecursionError) as error:
@@ -90,26 +96,40 @@ def decode(data: bytes, packed: bool, digest: bytes) -> Any:
     return _scan(data.decode("utf-8", "surrogatepass"))[0]
 
 
-def _is_exact(value: Any) -> bool:
+def is_large(value: Any) -> bool:
+    """Whether encoding a value may take long; looks at no more of it than it must."""
+    left, waiting = LARGE_BYTES, [value]
+    while waiting and left > 0:
+        one = waiting.pop()
+        left -= len(one) if isinstance(one, str) else 8
+        if isinstance(one, dict):
+            left -= 8 * len(one)
+            waiting += list(one.values()) if left > 0 else ()
+        elif isinstance(one, (list, tuple)):
+            waiting += one[: max(left, 0)]
+    return left <= 0
+
+
+def _is_exact(value: Any, deeper: int) -> bool:
     """Whether JSON gives back the very same; False for tuples, which come back as lists.
 
-    Raises NotJsonError for keys that are no text: json.dumps turns 1 into "1" without a word.
+    Raises NotJsonError for keys that are no text (json.dumps turns 1 into "1" without a word), and
+    for what is nested more than `deeper` levels.
     """
     if isinstance(value, dict):
         for name in value:
             if name.__class__ is not str and not isinstance(name, str):
                 raise NotJsonError(f"the answer is not JSON: it has the key {name!r}, no text")
-        value = value.values()
-    elif isinstance(value, tuple):
-        for inner in value:
-            _is_exact(inner)
-        return False
-    elif not isinstance(value, list):
+        value, exact = value.values(), True
+    elif isinstance(value, (list, tuple)):
+        exact = not isinstance(value, tuple)
+    else:
         return True
-    exact = True
+    if not deeper:
+        raise NotJsonError(f"the answer is nested deeper than {_DEEPEST} levels")
     for inner in value:
         # Leaves are most of an answer: told by their class, for a quarter of isinstance's time.
-        if inner.__class__ not in _LEAVES and not _is_exact(inner):
+        if inner.__class__ not in _LEAVES and not _is_exact(inner, deeper - 1):
             exact = False
     return exact
 

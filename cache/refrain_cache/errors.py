@@ -1,4 +1,7 @@
-"""What the cache raises. A fault of the store is never among it: that is a bypass, not an error."""
+"""What the cache raises.
+
+No lookup raises for a fault of the file: that is a bypass, not an error.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ class FingerprintError(CacheError, ValueError):
     """An ingredient cannot be in a fingerprint: NaN, a non-JSON type, a key that is no text."""
 
 
-class NotJsonError(CacheError, ValueError):
+class EntryError(CacheError, ValueError):
+    """What was to be stored is no valid entry: its value, ttl, cost, label or model is wrong."""
+
+
+class NotJsonError(EntryError):
     """The value cannot be stored and given back as it is."""
 
 
@@ -23,9 +30,17 @@ class CacheClosedError(CacheError, RuntimeError):
     """A verb was used on a cache that is not open."""
 
 
+class CacheUnavailableError(CacheError):
+    """The file cannot be used, so what was asked of it (a purge, for one) was not done, or half."""
+
+
+class RecursiveComputeError(CacheError):
+    """A compute asked, itself or through others, for the very answer it is computing."""
+
+
 class PortableFileError(CacheError, ValueError):
     """A file given to import is not an export of this library, or is from a newer version."""
 
 
 class OwnerFailedError(CacheError):
-    """Another process was computing this very answer and failed; its error is in the message."""
+    """Another process was computing this very answer and failed; the message says with what."""

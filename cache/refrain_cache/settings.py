@@ -51,7 +51,10 @@ def find_config(start: Path | None = None) -> Path | None:
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
         return Path(named).expanduser().absolute()
-    here = (start or Path.cwd()).absolute()
+    try:
+        here = (start or Path.cwd()).absolute()
+    except FileNotFoundError:  # the working directory was deleted
+        return None
     for folder in (here, *here.parents):
         candidate = folder / CONFIG_FOLDER / CONFIG_NAME
         if candidate.is_file():

@@ -4,43 +4,95 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import functools
 import inspect
-import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast, overload
 
+from refrain_cache import forking
 from refrain_cache.accounts.stats import StatsWindow
-from refrain_cache.cache import AsyncCache, untold
-from refrain_cache.clock import Clock
-from refrain_cache.entry import (
-    CacheState,
-    EntryOrder,
-    EntryPage,
-    Explanation,
-    Progress,
-    Purged,
-    Selection,
-    Transferred,
-    Verified,
-)
-from refrain_cache.errors import CacheClosedError
+from refrain_cache.cache import AsyncCache
+from refrain_cache.entry import CacheState, Outcome
+from refrain_cache.errors import CacheClosedError, CacheError
 from refrain_cache.fingerprint import Fingerprint
-from refrain_cache.outcome import Outcome
 from refrain_cache.settings import CacheSettings, find_config, read_cache_settings
-from refrain_cache.timing import Timing
+from refrain_cache.threads import in_thread
+from refrain_cache.timing import Clock, Timing
 
+P = ParamSpec("P")
 T = TypeVar("T")
+# What a verb came to. A pair, since an error that ends programs would end the loop of all caches.
+Ended = tuple[T | None, BaseException | None]
+
+
+class _LoopThread:
+    """One event loop in a daemon thread, for all the caches of a process while any is open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def enter(self) -> asyncio.AbstractEventLoop:
+        """The running loop; leave it as often as entered."""
+        with self._lock:
+            self._users += 1
+            if self._loop is None:
+                loop = self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=loop.run_forever, name="refrain-cache", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users or self._loop is None or self._thread is None:
+                return
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self._loop = self._thread = None
+
+    @property
+    def is_here(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    def forked(self) -> None:
+        _parents_own.append((self._loop, self._thread))
+        self.__init__()  # type: ignore[misc]
+
+
+# What a forked child must not let go of: closing a loop would change the parent's.
+_parents_own: list[object] = []
+_loop_thread = _LoopThread()
+forking.inherits(_loop_thread)
+
+
+def _blocking(
+    verb: Callable[Concatenate[AsyncCache, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Cache, P], T]:
+    @functools.wraps(verb)
+    def call(self: Cache, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._run(lambda cache: verb(cache, *args, **kwargs))
+
+    return cast("Callable[Concatenate[Cache, P], T]", call)
 
 
 class Cache:
     """The verbs of `AsyncCache` for any number of threads. Opens at first use; close it, or not.
 
-    cache = Cache(CacheSettings())
-    cache.set(content="hello", cache_type="api", value={"answer": 42})
-    cache.get(content="hello", cache_type="api")
+    A forked child may go on using it: it opens anew there.
+
+        cache = Cache(CacheSettings())
+        cache.set(content="hello", cache_type="api", value={"answer": 42})
+        cache.get(content="hello", cache_type="api")
     """
 
     def __init__(
@@ -53,31 +105,42 @@ class Cache:
         self._make: Callable[[], AsyncCache] = lambda: AsyncCache(
             settings, clock=clock, timing=timing
         )
+        self._closed = False
+        self._begin()
+        forking.inherits(self)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._cache: AsyncCache | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
+        self._verbs: set[asyncio.Task[Any]] = set()
 
     # --- life -----------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Start the loop thread and open the cache. Any verb does so too."""
-        self._opened()
+        with self._lock:
+            self._opened()
 
     def close(self) -> None:
-        """Finish pending stores and end the thread. Verbs raise CacheClosedError afterwards."""
+        """Finish pending stores and let go of the file.
+
+        Verbs raise CacheClosedError afterwards, and so do those that other threads still wait for.
+        """
         with self._lock:
             self._closed = True
-            cache, loop, thread = self._cache, self._loop, self._thread
-            self._cache = self._loop = self._thread = None
-        if cache is None or loop is None or thread is None:
+            cache, loop, self._cache, self._loop = self._cache, self._loop, None, None
+        if cache is None or loop is None:
             return
-        asyncio.run_coroutine_threadsafe(cache.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        asyncio.run_coroutine_threadsafe(self._end(cache), loop).result()
+        _loop_thread.leave()
         atexit.unregister(self.close)
+
+    async def _end(self, cache: AsyncCache) -> None:
+        await cache.close()
+        for task in self._verbs:
+            task.cancel()
+        await asyncio.gather(*self._verbs, return_exceptions=True)
 
     def __enter__(self) -> Cache:
         self.open()
@@ -91,6 +154,11 @@ class Cache:
     ) -> None:
         self.close()
 
+    def forked(self) -> None:
+        """Begin anew in a forked child, where the loop's thread is not."""
+        _parents_own.append((self._cache, self._loop, self._verbs))
+        self._begin()
+
     @property
     def is_closed(self) -> bool:
         """Whether `close` was called."""
@@ -99,13 +167,18 @@ class Cache:
     @property
     def state(self) -> CacheState:
         """Whether answers are kept, and if not, why."""
-        return self._opened()[0].state
+        with self._lock:
+            return self._opened()[0].state
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener`, in the cache's own thread, after every counted outcome and change."""
-        return self._opened()[0].subscribe(listener)
+        """Call `listener`, in the cache's own thread, after every counted outcome and change.
 
-    # --- lookups --------------------------------------------------------------------------------
+        It must not call a verb: that would wait for itself, and raises CacheError.
+        """
+        with self._lock:
+            return self._opened()[0].subscribe(listener)
+
+    # --- verbs ----------------------------------------------------------------------------------
 
     @overload
     def get_or_compute(
@@ -134,164 +207,125 @@ class Cache:
     ) -> Outcome[T]: ...
 
     def get_or_compute(
-        self,
-        fp: Fingerprint,
-        compute: Callable[[], Any],
-        *,
-        ttl: float | None = None,
-        fresh: bool = False,
-        validate: Callable[[T], None] | None = None,
-        label: str | Callable[[T], str] = "",
-        model: str = "",
-    ) -> Outcome[T]:
+        self, fp: Fingerprint, compute: Callable[[], Any], **options: Any
+    ) -> Outcome[Any]:
         """As `AsyncCache.get_or_compute`; a plain `compute` runs in a thread of its own."""
-
         is_async = inspect.iscoroutinefunction(compute)
 
-        async def run() -> T:
-            made: Any = compute() if is_async else await asyncio.to_thread(compute)
-            answer: T = await made if inspect.isawaitable(made) else made
-            return answer
+        async def run() -> Any:
+            made: Any = compute() if is_async else await in_thread(compute)
+            return await made if inspect.isawaitable(made) else made
 
-        return self._run(
-            lambda cache: cache.get_or_compute(
-                fp, run, ttl=ttl, fresh=fresh, validate=validate, label=label, model=model
-            )
-        )
+        return self._run(lambda cache: cache.get_or_compute(fp, run, **options))
 
-    def lookup(self, fp: Fingerprint) -> Outcome[Any] | None:
-        """The stored answer, or None. Counted as a hit or a miss."""
-        return self._run(lambda cache: cache.lookup(fp))
+    async def get_or_compute_here(
+        self, fp: Fingerprint, compute: Callable[[], Awaitable[T]], **options: Any
+    ) -> Outcome[T]:
+        """The same for a coroutine: `compute` runs in the caller's event loop, and blocks nothing.
 
-    def peek(self, fp: Fingerprint) -> bool:
-        """Whether a lookup would hit now. Not counted."""
-        return self._run(lambda cache: cache.peek(fp))
+        `options` are those of `get_or_compute`.
+        """
+        loop = asyncio.get_running_loop()
 
-    def get(
-        self,
-        *,
-        content: Any,
-        cache_type: str,
-        params: Mapping[str, Any] | None = None,
-        identity: Mapping[str, Any] | None = None,
-    ) -> Any | None:
-        """The answer stored for `content` under kind `cache_type`, or None."""
-        return self._run(
-            lambda cache: cache.get(
-                content=content, cache_type=cache_type, params=params, identity=identity
-            )
-        )
+        async def here() -> T:
+            return await compute()
 
-    def set(
-        self,
-        *,
-        content: Any,
-        cache_type: str,
-        value: Any,
-        ttl: float | None = None,
-        params: Mapping[str, Any] | None = None,
-        identity: Mapping[str, Any] | None = None,
-        cost_ms: float = 0.0,
-        label: str = "",
-        model: str = "",
-    ) -> bool:
-        """Store an answer. True once it is committed, False if the cache is off or bypassed."""
-        return self._run(
-            lambda cache: cache.set(
-                content=content,
-                cache_type=cache_type,
-                value=value,
-                ttl=ttl,
-                params=params,
-                identity=identity,
-                cost_ms=cost_ms,
-                label=label,
-                model=model,
-            )
-        )
+        async def there() -> T:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(here(), loop))
 
-    # --- looking around, clearing ---------------------------------------------------------------
+        future = self._begun(lambda cache: cache.get_or_compute(fp, there, **options))
+        return _given(await asyncio.wrap_future(future))
+
+    lookup = _blocking(AsyncCache.lookup)
+    peek = _blocking(AsyncCache.peek)
+    get = _blocking(AsyncCache.get)
+    set = _blocking(AsyncCache.set)
+    entries = _blocking(AsyncCache.entries)
+    explain = _blocking(AsyncCache.explain)
+    explain_key = _blocking(AsyncCache.explain_key)
+    explain_last_miss = _blocking(AsyncCache.explain_last_miss)
+    clear_expired = _blocking(AsyncCache.clear_expired)
+    purge = _blocking(AsyncCache.purge)
+    export = _blocking(AsyncCache.export)
+    import_ = _blocking(AsyncCache.import_)
+    verify = _blocking(AsyncCache.verify)
 
     def get_stats(self, window: StatsWindow = "session") -> dict[str, Any]:
         """`CacheStats.as_dict()` of a window."""
         return self._run(lambda cache: cache.get_stats(window)).as_dict()
 
-    def entries(
-        self,
-        *,
-        kind: str | None = None,
-        order: EntryOrder = "recent",
-        limit: int = 100,
-        offset: int = 0,
-    ) -> EntryPage:
-        """A slice of the stored entries."""
-        return self._run(
-            lambda cache: cache.entries(kind=kind, order=order, limit=limit, offset=offset)
-        )
-
-    def explain(self, fp: Fingerprint) -> Explanation:
-        """Why a lookup would hit or miss now."""
-        return self._run(lambda cache: cache.explain(fp))
-
-    def explain_key(self, key_prefix: str) -> Explanation:
-        """The same for a stored entry, by the beginning of its key."""
-        return self._run(lambda cache: cache.explain_key(key_prefix))
-
-    def explain_last_miss(self) -> Explanation:
-        """Why the last lookup that missed did."""
-        return self._run(lambda cache: cache.explain_last_miss())
-
-    def clear_expired(self) -> int:
-        """Delete expired entries; returns how many."""
-        return self._run(lambda cache: cache.clear_expired())
-
-    def purge(self, selection: Selection, *, dry_run: bool = False) -> Purged:
-        """Delete the entries a selection means, or count them."""
-        return self._run(lambda cache: cache.purge(selection, dry_run=dry_run))
-
-    def export(self, path: Path, progress: Progress = untold) -> Transferred:
-        """Write every entry that has not expired to one portable file."""
-        return self._run(lambda cache: cache.export(path, progress))
-
-    def import_(self, path: Path, progress: Progress = untold) -> Transferred:
-        """Take in an export, each entry checked."""
-        return self._run(lambda cache: cache.import_(path, progress))
-
-    def verify(self, progress: Progress = untold) -> Verified:
-        """Re-hash every entry and check the file."""
-        return self._run(lambda cache: cache.verify(progress))
-
     # --- inside ---------------------------------------------------------------------------------
 
     def _run(self, verb: Callable[[AsyncCache], Coroutine[Any, Any, T]]) -> T:
-        cache, loop = self._opened()
-        future = asyncio.run_coroutine_threadsafe(verb(cache), loop)
+        if _loop_thread.is_here:
+            raise CacheError(
+                "A blocking verb was called in the cache's own thread, where it would wait for "
+                "itself. Call it from another, or use AsyncCache."
+            )
+        future = self._begun(verb)
         try:
-            return future.result()
+            ended = future.result()
         except BaseException:
             # Ctrl-C in a waiting thread cancels what nobody waits for any more.
             future.cancel()
             raise
+        return _given(ended)
+
+    def _begun(self, verb: Callable[[AsyncCache], Coroutine[Any, Any, T]]) -> Future[Ended[T]]:
+        # Under the lock: what was begun before `close` is ended by it, and nothing begins after.
+        with self._lock:
+            cache, loop = self._opened()
+            return asyncio.run_coroutine_threadsafe(self._ended(verb(cache)), loop)
+
+    async def _ended(self, work: Coroutine[Any, Any, T]) -> Ended[T]:
+        task = asyncio.current_task()
+        assert task is not None
+        self._verbs.add(task)
+        try:
+            return await work, None
+        except asyncio.CancelledError as error:
+            return None, CacheClosedError(_CLOSED) if self._closed else error
+        except BaseException as error:
+            return None, error
+        finally:
+            self._verbs.discard(task)
 
     def _opened(self) -> tuple[AsyncCache, asyncio.AbstractEventLoop]:
-        with self._lock:
-            if self._closed:
-                raise CacheClosedError("This cache was closed; make a new one.")
-            if self._cache is None or self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._cache = self._make()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="refrain-cache", daemon=True
-                )
-                self._thread.start()
-                asyncio.run_coroutine_threadsafe(self._cache.open(), self._loop).result()
-                # A worker that just returns still has its last answers stored.
-                atexit.register(self.close)
-            return self._cache, self._loop
+        if self._closed:
+            raise CacheClosedError(_CLOSED)
+        if self._cache is None or self._loop is None:
+            self._cache, self._loop = self._make(), _loop_thread.enter()
+            asyncio.run_coroutine_threadsafe(self._cache.open(), self._loop).result()
+            # A worker that just returns still has its last answers stored.
+            atexit.register(self.close)
+        return self._cache, self._loop
 
 
-_shared: dict[tuple[int, Path | None], Cache] = {}
-_shared_lock = threading.Lock()
+_CLOSED = "This cache was closed; make a new one."
+
+
+def _given(ended: Ended[T]) -> T:
+    value, error = ended
+    if error is None:
+        return value  # type: ignore[return-value]
+    # A coroutine cannot raise StopIteration, so Python has wrapped it (PEP 479).
+    wrapped = error.__cause__ if isinstance(error, RuntimeError) else None
+    raise wrapped if isinstance(wrapped, (StopIteration, StopAsyncIteration)) else error
+
+
+class _Shared:
+    """The caches of this process by configuration."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.caches: dict[Path | None, Cache] = {}
+
+    def forked(self) -> None:
+        self.lock = threading.Lock()
+
+
+_shared = _Shared()
+forking.inherits(_shared)
 
 
 def get_cache(config: Path | None = None) -> Cache:
@@ -301,11 +335,9 @@ def get_cache(config: Path | None = None) -> Cache:
     CacheConfigError if the section cannot be used.
     """
     found = config.absolute() if config is not None else find_config()
-    # A forked child must not use its parent's threads: they do not exist there.
-    name = (os.getpid(), found)
-    with _shared_lock:
-        cache = _shared.get(name)
+    with _shared.lock:
+        cache = _shared.caches.get(found)
         if cache is None or cache.is_closed:
             settings = read_cache_settings(found) if found is not None else CacheSettings()
-            cache = _shared[name] = Cache(settings)
+            cache = _shared.caches[found] = Cache(settings)
         return cache

@@ -1,13 +1,35 @@
-"""How long the cache waits for things, in seconds. Tests pass shorter ones."""
+"""Where time comes from, and how long the cache waits for things. Tests pass their own."""
 
 from __future__ import annotations
+
+import time
+from typing import Protocol
 
 from attrs import frozen
 
 
+class Clock(Protocol):
+    """`now` is for what is stored (it may jump); `tick` is for what is measured (it never does)."""
+
+    def now(self) -> float:
+        """Seconds since the Unix epoch."""
+        ...
+
+    def tick(self) -> float:
+        """Seconds from an arbitrary start, monotonic."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    now = staticmethod(time.time)
+    tick = staticmethod(time.perf_counter)
+
+
 @frozen
 class Timing:
-    """Each figure with the reason for its value."""
+    """Each figure, in seconds, with the reason for its value."""
 
     # One try at a lock. Short, so that work with a nearer deadline queued behind it is not held up.
     busy: float = 0.05

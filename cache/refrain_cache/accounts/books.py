@@ -5,44 +5,80 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import attrs
+from attrs import frozen
 
-from refrain_cache.accounts.counters import Counters
-from refrain_cache.clock import Clock
+from refrain_cache.accounts.counters import Counters, MinuteTallies
 from refrain_cache.entry import Difference, Explanation
-from refrain_cache.lookup.memory import MemoryTier, Remembered
-from refrain_cache.sqlite.faults import StoreFault
-from refrain_cache.sqlite.rows import Touch
-from refrain_cache.sqlite.store import Store
-from refrain_cache.timing import Timing
+from refrain_cache.timing import Clock, Timing
 
 log = logging.getLogger("refrain.cache")
 
+# Touches that wait for a file that cannot be written: some megabytes. What is more is forgotten.
+_TOUCHES_KEPT = 10_000
+
+
+@frozen
+class Touch:
+    """Hits since the last flush."""
+
+    uses: int
+    last_used_at: float
+    saved_ms: float
+
+
+class Used(Protocol):
+    """What counts its own hits until they are taken down."""
+
+    uses: int
+    last_used_at: float
+    saved_ms: float
+
+
+class Ledger(Protocol):
+    """What the books are written into."""
+
+    async def write_down(
+        self,
+        touches: Mapping[str, Touch],
+        minutes: Sequence[MinuteTallies],
+        last_miss: str | None,
+    ) -> bool:
+        """Whether all of it was committed."""
+        ...
+
+    async def epoch(self) -> int | None:
+        """Counts what makes memory anywhere out of date; None while it cannot be told."""
+        ...
+
 
 class Books:
-    """Buffers of one cache. After activity they are flushed within `timing.flush`; idle, never."""
+    """Buffers of one cache. After activity they are flushed within `timing.flush`; idle, never.
 
-    def __init__(self, clock: Clock, timing: Timing, memory: MemoryTier) -> None:
+    `outdated` is called when another process has purged or replaced entries.
+    """
+
+    def __init__(self, clock: Clock, timing: Timing, outdated: Callable[[], None]) -> None:
         self.counters = Counters(clock.now)
         self.last_miss: Explanation | None = None
-        self._timing = timing
-        self._memory = memory
         # What was used since the last flush.
-        self.touched: dict[str, Remembered] = {}
+        self.touched: dict[str, Used] = {}
+        self._timing = timing
+        self._outdated = outdated
+        self._waiting: dict[str, Touch] = {}
         self._unsaved_miss: str | None = None
         self._epoch: int | None = None
-        self._store: Store | None = None
+        self._ledger: Ledger | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[], None]] = []
-        self.usable: Callable[[], bool] = lambda: False
 
-    def attach(self, store: Store, usable: Callable[[], bool]) -> None:
-        """Flush into `store` from now on, whenever it is `usable`."""
-        self._store = store
-        self.usable = usable
+    def attach(self, ledger: Ledger) -> None:
+        """Flush into `ledger` from now on."""
+        self._ledger = ledger
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after whatever `changed` tells; returns what ends that."""
@@ -56,7 +92,7 @@ class Books:
 
     def changed(self) -> None:
         """Something was counted, or the state changed."""
-        if self._timer is None and self._store is not None:
+        if self._timer is None and self._ledger is not None:
             self._timer = asyncio.get_running_loop().call_later(self._timing.flush, self._due)
         if self._listeners:
             self._tell()
@@ -74,40 +110,40 @@ class Books:
         self._unsaved_miss = json.dumps(attrs.asdict(why))
 
     async def flush(self) -> None:
-        """Write what is buffered, and drop from memory what other processes have purged."""
-        store = self._store
-        if store is None or not self.usable():
+        """Write what is buffered, and look whether others have purged."""
+        ledger = self._ledger
+        if ledger is None:
             return
         touches = self._take_touches()
         minutes = self.counters.take_unsaved()
         miss, self._unsaved_miss = self._unsaved_miss, None
-        try:
-            if touches or minutes or miss is not None:
-                await store.flush(touches, minutes, miss)
-        except StoreFault as error:
+        something = touches or minutes or miss is not None
+        if something and not await ledger.write_down(touches, minutes, miss):
             self.counters.give_back(minutes)
-            log.debug("Statistics are kept for later: %s", error.fault.reason)
-            return
-        try:
+            self._waiting = dict(list(touches.items())[-_TOUCHES_KEPT:]) | self._waiting
+        else:
             await self.check_epoch()
-        except StoreFault as error:
-            log.debug("What others have purged is looked up later: %s", error.fault.reason)
 
     def _take_touches(self) -> dict[str, Touch]:
         used, self.touched = self.touched, {}
-        touches = {}
+        touches, self._waiting = self._waiting, {}
         for key, entry in used.items():
-            touches[key] = Touch(entry.uses, entry.last_used_at, entry.saved_ms)
+            before = touches.pop(key, Touch(0, 0.0, 0.0))
+            touches[key] = Touch(
+                before.uses + entry.uses, entry.last_used_at, before.saved_ms + entry.saved_ms
+            )
             entry.uses, entry.saved_ms = 0, 0.0
         return touches
 
     async def check_epoch(self) -> None:
-        """Drop memory if another process has purged or replaced entries since the last look."""
-        assert self._store is not None
-        epoch = await self._store.epoch()
-        if self._epoch is not None and epoch != self._epoch:
-            self._memory.clear()
-        self._epoch = epoch
+        """Tell if another process has purged or replaced entries since the last look."""
+        if self._ledger is None:
+            return
+        epoch = await self._ledger.epoch()
+        if epoch is not None:
+            if self._epoch not in (None, epoch):
+                self._outdated()
+            self._epoch = epoch
 
     async def close(self) -> None:
         if self._timer is not None:
@@ -116,7 +152,7 @@ class Books:
         if self._flushing is not None:
             await asyncio.gather(self._flushing, return_exceptions=True)
         await self.flush()
-        self._store = None
+        self._ledger = None
 
     def _due(self) -> None:
         self._timer = None

@@ -2,24 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
+
+from attrs import frozen
 
 from refrain_cache.accounts import explain
 from refrain_cache.accounts.books import Books
 from refrain_cache.accounts.explain import Facts
-from refrain_cache.clock import Clock
-from refrain_cache.entry import Explanation
+from refrain_cache.codec import Encoded, is_large
+from refrain_cache.entry import Explanation, NewEntry, Outcome, OutcomeName, new_entry
+from refrain_cache.errors import EntryError
 from refrain_cache.fingerprint import Fingerprint
-from refrain_cache.lookup import computing
-from refrain_cache.lookup.computing import Computed, Question, RefusedError
-from refrain_cache.lookup.flight import Flight, Flights
+from refrain_cache.lookup.flight import Flight, Flights, guard, nested
 from refrain_cache.lookup.tiers import Tiers
-from refrain_cache.outcome import Outcome, OutcomeName
-from refrain_cache.timing import Timing
+from refrain_cache.sqlite.lease import NOT_KEPT, Owned
+from refrain_cache.sqlite.store import Store
+from refrain_cache.threads import in_thread
+from refrain_cache.timing import Clock, Timing
 
-SWITCHED_OFF = "the cache is switched off (caching.enabled is false)"
+log = logging.getLogger("refrain.cache")
 
-_TOO_LARGE = "it is larger than caching.max_bytes"
+# Causes of misses that only counting knows: a waiter's run failed, or the waiter left.
+FAILED, LEFT = "failed", "cancelled"
+# Keys whose answers could not be kept are asked without a lease for a while, or callers in other
+# processes would run one after another. So many, for so long.
+_UNKEPT, _UNKEPT_S = 10_000, 60.0
+
+
+@frozen
+class Question:
+    """What `get_or_compute` was asked."""
+
+    fingerprint: Fingerprint
+    compute: Callable[[], Awaitable[Any]]
+    ttl: float | None
+    fresh: bool
+    validate: Callable[[Any], None] | None
+    label: str | Callable[[Any], str]
+    model: str
+
+
+@frozen
+class Computed:
+    """A run's answer. `encoded` is None if it cannot be kept, and `refusal` says why.
+
+    `elsewhere`: another process made it. `keeping`: it is on its way into the file.
+    """
+
+    value: Any
+    encoded: Encoded | None
+    cost_ms: float
+    elsewhere: bool = False
+    keeping: bool = False
+    refusal: str | None = None
+
+    def copy(self) -> Any:
+        """The answer again, for one more caller to own."""
+        return self.value if self.encoded is None else self.encoded.value()
+
+
+class RefusedError(Exception):
+    """Carries what `validate` raised to those who wait."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Answering:
@@ -32,6 +84,7 @@ class Answering:
         self._tick = clock.tick
         self._timing = timing
         self._flights: Flights[Computed] = Flights()
+        self._unkept: OrderedDict[str, float] = OrderedDict()
 
     async def close(self) -> None:
         """Cancel every run under way."""
@@ -39,7 +92,7 @@ class Answering:
 
     async def missed(self, fp: Fingerprint) -> None:
         """Count a lookup that found nothing and computes nothing."""
-        if self._bypass_reason() is not None:
+        if self._tiers.bypass_reason is not None:
             self._books.counters.bypassed((fp.kind, fp.model))
         else:
             why = await self._why_missed(fp)
@@ -49,7 +102,7 @@ class Answering:
 
     async def answer(self, question: Question, started: float) -> Outcome[Any]:
         """The answer to what is not in memory, stored or computed; counted."""
-        fp = question.print
+        fp = question.fingerprint
         flight = self._flights.get(fp.key)
         if flight is None and not question.fresh:
             hit = await self._tiers.from_disk(fp, started)
@@ -64,62 +117,69 @@ class Answering:
         return await self._lead(question, looked_ms, started)
 
     async def compute_uncached(self, question: Question, started: float) -> Outcome[Any]:
-        """The answer with the cache switched off: no tier, no flight, no file."""
-        group = (question.print.kind, question.model)
+        """The answer without a cache: no tier, no flight, no file."""
+        fp = question.fingerprint
         try:
             value = await question.compute()
             if question.validate is not None:
                 question.validate(value)
         finally:
-            self._books.counters.bypassed(group)
+            self._books.counters.bypassed((fp.kind, question.model))
             self._books.changed()
         total_ms = (self._tick() - started) * 1e3
-        return Outcome(
-            value, "bypass", None, question.print.key, SWITCHED_OFF, 0.0, total_ms, total_ms, 0.0
-        )
+        reason = self._tiers.bypass_reason
+        return Outcome(value, "bypass", None, fp.key, reason, 0.0, total_ms, total_ms, 0.0)
 
     async def _join(
         self, question: Question, flight: Flight[Computed], looked_ms: float, started: float
     ) -> Outcome[Any]:
-        key = question.print.key
+        key, counters = question.fingerprint.key, self._books.counters
+        group, ended = (question.fingerprint.kind, question.model), FAILED
         try:
             done = await self._flights.join(key, flight)
+            ended = "coalesced"
         except RefusedError as refused:
+            ended = "refused"
             raise refused.error from None
+        except asyncio.CancelledError:
+            ended = LEFT
+            raise
         finally:
-            self._books.counters.coalesced((question.print.kind, question.model))
+            if ended == "coalesced":
+                counters.coalesced(group)
+            elif ended == "refused":
+                counters.refused(group)
+            else:
+                counters.miss(group, ended, None)
             self._books.changed()
         return self._outcome(key, "coalesced", None, done, done.copy(), looked_ms, started)
 
     async def _lead(self, question: Question, looked_ms: float, started: float) -> Outcome[Any]:
-        fp, counters = question.print, self._books.counters
+        fp, counters = question.fingerprint, self._books.counters
         group = (fp.kind, question.model)
         why = explain.asked_afresh(fp)
 
-        async def run() -> Computed:
+        async def run(nested: bool) -> Computed:
             nonlocal why
             if not question.fresh:
                 # Before the answer is stored, or it would be found.
                 why = await self._why_missed(fp)
-            tiers = self._tiers
-            return await computing.compute(
-                question, tiers.writable, self._clock, self._timing, tiers.keep
-            )
+            return await self._compute(question, nested)
 
-        flight = self._flights.start(fp.key, run)
+        flight = self._flights.start(fp.key, partial(run, nested()))
         ended: OutcomeName = "miss"
         total_ms: float | None = None
         reason: str | None = None
         try:
             done = await self._flights.join(fp.key, flight)
             total_ms = (self._tick() - started) * 1e3
-            trouble = self._bypass_reason()
+            trouble = self._tiers.bypass_reason
             if done.elsewhere:
                 ended = "coalesced"
             elif done.refusal is not None:
                 ended, reason = "refused", done.refusal
             elif not done.keeping:
-                ended, reason = ("bypass", trouble) if trouble else ("refused", _TOO_LARGE)
+                ended, reason = "bypass", trouble
             else:
                 reason = why.cause
         except RefusedError as refused:
@@ -155,8 +215,97 @@ class Answering:
         facts = await self._tiers.read(lambda store: store.facts(fp, far=False))
         return explain.explain(fp, facts or Facts(), self._clock.now())
 
-    def _bypass_reason(self) -> str | None:
-        if self._tiers.store is None:
-            return SWITCHED_OFF
-        trouble = self._tiers.trouble
-        return trouble.reason if trouble is not None else None
+    # --- a run ----------------------------------------------------------------------------------
+
+    async def _compute(self, question: Question, nested: bool) -> Computed:
+        """Compute an answer, once between processes, and have it kept if it can be."""
+        fp = question.fingerprint
+        store = None if self._was_not_kept(fp.key) else self._tiers.writable
+        owned: Owned | None = None
+        if store is not None:
+            got = await guard(
+                store, self._clock, self._timing, fp.key, fresh=question.fresh, nested=nested
+            )
+            if isinstance(got, Owned):
+                owned = got
+            elif got is not None:
+                value, packed, digest, _, cost_ms, *_ = got
+                there = Encoded(value, bool(packed), digest)
+                return Computed(there.value(), there, cost_ms, elsewhere=True)
+        ending = _Ending(store, fp.key, owned)
+        try:
+            began = self._tick()
+            value = await question.compute()
+            cost_ms = (self._tick() - began) * 1e3
+            if question.validate is not None:
+                _validated(question.validate, value)
+            keeping = False
+            encoded: Encoded | None = None
+            refusal: str | None = None
+            try:
+                new = await _entry_of(question, value, cost_ms)
+                encoded = new.encoded
+                keeping = self._tiers.keep(new, owned)
+            except EntryError as error:
+                refusal = str(error)
+                log.warning("An answer (%s) was given, but is not stored: %s.", fp.kind, error)
+                self._note_unkept(fp.key)
+            if not keeping:
+                ending.give_back(None if refusal is None else NOT_KEPT)
+            return Computed(value, encoded, cost_ms, keeping=keeping, refusal=refusal)
+        except asyncio.CancelledError:
+            ending.give_back(None)
+            raise
+        except BaseException as error:
+            # Its type only: what it says may quote the question.
+            cause = error.error if isinstance(error, RefusedError) else error
+            ending.give_back(type(cause).__name__)
+            raise
+
+    def _note_unkept(self, key: str) -> None:
+        self._unkept[key] = self._tick() + _UNKEPT_S
+        self._unkept.move_to_end(key)
+        if len(self._unkept) > _UNKEPT:
+            self._unkept.popitem(last=False)
+
+    def _was_not_kept(self, key: str) -> bool:
+        return self._tick() < self._unkept.get(key, 0.0)
+
+
+async def _entry_of(question: Question, value: Any, cost_ms: float) -> NewEntry:
+    make = partial(
+        new_entry,
+        question.fingerprint,
+        value,
+        ttl=question.ttl,
+        cost_ms=cost_ms,
+        label=question.label,
+        model=question.model,
+    )
+    return await in_thread(make) if is_large(value) else make()
+
+
+def _validated(validate: Callable[[Any], None], value: Any) -> None:
+    try:
+        validate(value)
+    except BaseException as error:
+        raise RefusedError(error) from error
+
+
+@frozen
+class _Ending:
+    store: Store | None
+    key: str
+    owned: Owned | None
+
+    def give_back(self, error: str | None) -> None:
+        if self.store is None or self.owned is None:
+            return
+        self.store.lease_ended()
+        self.store.give_back(self.key, self.owned.token, error).add_done_callback(_looked_at)
+
+
+def _looked_at(future: asyncio.Future[None]) -> None:
+    # A lease that could not be given back is taken over once its beat stands still.
+    if not future.cancelled() and future.exception() is not None:
+        log.debug("A lease was not given back: %s", future.exception())

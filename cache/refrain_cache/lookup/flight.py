@@ -5,28 +5,50 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from attrs import define
+from attrs import define, field, frozen
 
-from refrain_cache.clock import Clock
-from refrain_cache.errors import OwnerFailedError
+from refrain_cache.errors import CacheClosedError, OwnerFailedError, RecursiveComputeError
 from refrain_cache.sqlite.faults import StoreFault
-from refrain_cache.sqlite.lease import Held, Owned, Ready, is_dead
+from refrain_cache.sqlite.lease import NOT_KEPT, Held, Owned, Ready, is_dead
 from refrain_cache.sqlite.reader import Row
 from refrain_cache.sqlite.store import Store
-from refrain_cache.timing import Timing
+from refrain_cache.timing import Clock, Timing
 
 log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
+_CLOSED = "The cache was closed while this was computed."
+
+
+@frozen
+class Raised:
+    """What a run raised, whatever it was; raised anew for each that waits."""
+
+    error: BaseException
+    traceback: TracebackType | None
 
 
 @define(eq=False)
 class Flight(Generic[T]):
-    """A run under way, and how many wait for it."""
+    """A run under way, how many wait for it, and the flights that it waits for itself."""
 
-    task: asyncio.Task[T]
+    task: asyncio.Task[T | Raised] = field(init=False)
     waiting: int = 0
+    # `left` once nobody waits any more; `closed` once the cache is being closed.
+    ended_by: str | None = None
+    asks: list[Flight[Any]] = field(factory=list)
+
+
+# The flight whose compute is running, in whatever task or thread it asks the cache again.
+_computing: ContextVar[Flight[Any] | None] = ContextVar("refrain_computing", default=None)
+
+
+def nested() -> bool:
+    """Whether the caller is part of a compute."""
+    return _computing.get() is not None
 
 
 class Flights(Generic[T]):
@@ -34,62 +56,105 @@ class Flights(Generic[T]):
 
     def __init__(self) -> None:
         self._flights: dict[str, Flight[T]] = {}
-        self._tasks: set[asyncio.Task[T]] = set()
+        self._all: set[Flight[T]] = set()
 
     def get(self, key: str) -> Flight[T] | None:
         return self._flights.get(key)
 
     def start(self, key: str, run: Callable[[], Coroutine[Any, Any, T]]) -> Flight[T]:
         """Begin a run. It is under way until `run` ends, and not a step longer."""
+        flight: Flight[T] = Flight()
 
-        async def fly() -> T:
+        async def fly() -> T | Raised:
+            _computing.set(flight)
             try:
                 return await run()
+            except BaseException as error:
+                # A task could not hand all of these on: some end the loop, and being cancelled is
+                # nobody's answer.
+                if flight.ended_by == "closed":
+                    return Raised(CacheClosedError(_CLOSED), None)
+                if flight.ended_by == "left":
+                    log.debug("A run ended with %r after everybody had left.", error)
+                return Raised(error, error.__traceback__)
             finally:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
 
-        flight = Flight(asyncio.get_running_loop().create_task(fly()))
+        flight.task = asyncio.get_running_loop().create_task(fly())
         self._flights[key] = flight
-        self._tasks.add(flight.task)
-        flight.task.add_done_callback(self._landed)
+        self._all.add(flight)
+        flight.task.add_done_callback(lambda _: self._all.discard(flight))
         return flight
 
-    def _landed(self, task: asyncio.Task[T]) -> None:
-        self._tasks.discard(task)
-        # Looked at here so that a failure after everybody left is not reported as forgotten.
-        if not task.cancelled() and task.exception() is not None:
-            log.debug("A run ended with %r.", task.exception())
-
     async def join(self, key: str, flight: Flight[T]) -> T:
-        """Wait for a run. Raises what it raises; being cancelled here leaves it to the others."""
+        """Wait for a run. Raises what it raises; being cancelled here leaves it to the others.
+
+        Raises RecursiveComputeError where waiting would never end: the run, or one it waits for, is
+        the caller's own.
+        """
+        mine = _computing.get()
+        if mine is not None:
+            if _reaches(flight, mine):
+                raise RecursiveComputeError(
+                    f"The compute of answer {key[:12]} asks, itself or through another, for the "
+                    "answer it is part of: it would wait for itself. Ask for another key."
+                )
+            mine.asks.append(flight)
         flight.waiting += 1
         try:
-            return await asyncio.shield(flight.task)
+            landed = await asyncio.shield(flight.task)
+        except asyncio.CancelledError:
+            # A run that was closed before its first step could not say so itself.
+            if flight.task.cancelled() and flight.ended_by == "closed":
+                raise CacheClosedError(_CLOSED) from None
+            raise
         finally:
+            if mine is not None:
+                mine.asks.remove(flight)
             flight.waiting -= 1
             if flight.waiting == 0 and not flight.task.done():
                 # Whoever asks next must not join a run that is being cancelled.
                 if self._flights.get(key) is flight:
                     del self._flights[key]
+                flight.ended_by = flight.ended_by or "left"
                 flight.task.cancel()
+        if isinstance(landed, Raised):
+            raise landed.error.with_traceback(landed.traceback)
+        return landed
 
     async def close(self) -> None:
         """Cancel every run and wait until they have ended."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        flights = list(self._all)
+        for flight in flights:
+            flight.ended_by = "closed"
+            flight.task.cancel()
+        await asyncio.gather(*(flight.task for flight in flights), return_exceptions=True)
+
+
+def _reaches(flight: Flight[Any], wanted: Flight[Any]) -> bool:
+    seen: set[int] = set()
+    waiting = [flight]
+    while waiting:
+        one = waiting.pop()
+        if one is wanted:
+            return True
+        if id(one) not in seen:
+            seen.add(id(one))
+            waiting += one.asks
+    return False
 
 
 async def guard(
-    store: Store, clock: Clock, timing: Timing, key: str, *, fresh: bool
+    store: Store, clock: Clock, timing: Timing, key: str, *, fresh: bool, nested: bool
 ) -> Owned | Row | None:
     """Wait until it is for us to compute, or until another process has.
 
     Returns Owned (compute, then store or give back), the entry's row (it has been computed), or
-    None (compute without a lease: the store cannot be used, or a fresh answer is asked for while
-    another process computes one). Raises OwnerFailedError if the other process's engine failed.
+    None: compute without a lease. That is where the store cannot be used; where a fresh answer is
+    asked for while another process computes one; where the answer cannot be kept; and where a
+    `nested` compute would wait for a process that may be waiting for its outer one. Raises
+    OwnerFailedError if the other process's engine failed.
     """
     try:
         while True:
@@ -98,7 +163,7 @@ async def guard(
                 return got
             if isinstance(got, Ready):
                 return got.row
-            if fresh:
+            if fresh or nested or got.error == NOT_KEPT:
                 return None
             landed = await _watch(store, clock, timing, key, got)
             if landed is not None:
@@ -122,9 +187,9 @@ async def _watch(
             row = await store.find(key)
             return row if row is not None and (row[3] is None or row[3] > clock.now()) else None
         if seen.error is not None:
-            if seen.token == held.token:
+            if seen.token == held.token and seen.error != NOT_KEPT:
                 raise OwnerFailedError(
-                    f"Another process was computing this answer and failed: {seen.error}"
+                    f"Another process was computing this answer and failed with {seen.error}."
                 )
             return None
         if (seen.token, seen.beat) != (held.token, held.beat):

@@ -1,26 +1,27 @@
-"""Memory over the file, with the health of the file in view: where an answer is, and is put."""
+"""Memory over the file: where an answer is, and is put."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from refrain_cache import codec
 from refrain_cache.accounts.books import Books
 from refrain_cache.accounts.counters import HIT
 from refrain_cache.accounts.tally import Group
-from refrain_cache.clock import Clock
+from refrain_cache.entry import NewEntry, Outcome, Tier
+from refrain_cache.errors import EntryError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.lookup.memory import NEVER, MemoryTier, Remembered, remember
-from refrain_cache.outcome import Outcome, Tier
-from refrain_cache.sqlite.faults import Fault, StoreFault
-from refrain_cache.sqlite.health import Health
+from refrain_cache.sqlite.faults import StoreFault
 from refrain_cache.sqlite.lease import Owned
 from refrain_cache.sqlite.reader import Row
-from refrain_cache.sqlite.rows import NewEntry
 from refrain_cache.sqlite.store import Store
+from refrain_cache.threads import in_thread
+from refrain_cache.timing import Clock
 
 log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
@@ -32,12 +33,12 @@ _DROP_PATIENCE_S = 0.25
 
 
 class Tiers:
-    """The tiers of one cache. Without a store (the cache is off, or closed) all is a miss."""
+    """The tiers of one cache. Without a store all is a miss; `without` says why there is none."""
 
     def __init__(self, clock: Clock, memory: MemoryTier, books: Books, max_bytes: int) -> None:
         self.memory = memory
         self.store: Store | None = None
-        self.health: Health | None = None
+        self.without: str | None = None
         self._now = clock.now
         self._tick = clock.tick
         self._books = books
@@ -51,27 +52,25 @@ class Tiers:
     # --- the state of the file ------------------------------------------------------------------
 
     @property
-    def trouble(self) -> Fault | None:
-        """Why the file is bypassed, None if it is not."""
-        return self.health.fault if self.health is not None else None
+    def bypass_reason(self) -> str | None:
+        """Why the file is not used now, None if it is."""
+        if self.store is None:
+            return self.without
+        fault = self.store.health.fault
+        return fault.reason if fault is not None else None
 
     @property
     def writable(self) -> Store | None:
-        return self.store if self.health is not None and self.health.writable else None
-
-    @property
-    def readable(self) -> Store | None:
-        return self.store if self.health is not None and self.health.readable else None
+        return self.store if self.store is not None and self.store.health.writable else None
 
     async def read(self, work: Callable[[Store], Awaitable[T]]) -> T | None:
         """What `work` reads from the file; None while that cannot be read."""
-        store, health = self.readable, self.health
-        if store is None or health is None:
+        store = self.store
+        if store is None or not store.health.readable:
             return None
         try:
             return await work(store)
-        except StoreFault as error:
-            health.read_failed(error.fault)
+        except StoreFault:
             return None
 
     # --- finding --------------------------------------------------------------------------------
@@ -91,23 +90,25 @@ class Tiers:
 
     async def from_disk(self, fp: Fingerprint, started: float) -> Outcome[Any] | None:
         """A hit one thread hop away, or None."""
-        store, health = self.store, self.health
-        if store is None or health is None or not health.readable:
+        store = self.store
+        if store is None or not store.health.readable:
             return None
         try:
             row = await store.find(fp.key)
-        except StoreFault as error:
-            health.read_failed(error.fault)
+        except StoreFault:
             return None
         now = self._now()
         if row is None or (row[3] is not None and row[3] <= now):
             return None
         data, packed, digest, expires_at, cost_ms, model, _ = row
         try:
-            value = codec.decode(data, packed, digest)
+            if len(data) > codec.LARGE_BYTES:
+                value = await in_thread(partial(codec.decode, data, packed, digest))
+            else:
+                value = codec.decode(data, packed, digest)
         except codec.DamagedError as error:
             log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
-            if health.writable:
+            if store.health.writable:
                 dropping = self.run_behind(_awaited(store.drop_damaged(fp.key)))
                 await asyncio.wait((dropping,), timeout=_DROP_PATIENCE_S)
             return None
@@ -148,8 +149,42 @@ class Tiers:
 
     # --- keeping --------------------------------------------------------------------------------
 
-    def fits(self, new: NewEntry) -> bool:
-        """Whether an answer may be stored at all; logs why not."""
+    async def put(self, new: NewEntry) -> bool:
+        """Store an answer; True once it is committed and still there."""
+        store = self.writable
+        if store is None or not self._fits(new):
+            return False
+        started = self._tick()
+        try:
+            kept = await store.put(new)
+        except StoreFault:
+            # The writer has told the file's health, which told the log.
+            return False
+        if kept:
+            self.memory.put(new.fingerprint.key, self._remembered(new))
+            self._stored(new, started)
+        return kept
+
+    def keep(self, new: NewEntry, owned: Owned | None) -> bool:
+        """Put an answer into memory now and into the file behind the reply.
+
+        False if the file cannot be written; its lease, if any, is then still the caller's. Raises
+        EntryError, likewise, for one larger than the whole cache may be.
+        """
+        key, remembered = new.fingerprint.key, self._remembered(new)
+        self.memory.put(key, remembered)
+        store = self.writable
+        if store is None:
+            return False
+        if not self._fits(new):
+            raise EntryError("it is larger than caching.max_bytes")
+        self._arriving[key] = remembered
+        arrival = self.run_behind(self._arrive(store, new, remembered, owned))
+        self._arrivals.add(arrival)
+        arrival.add_done_callback(self._arrivals.discard)
+        return True
+
+    def _fits(self, new: NewEntry) -> bool:
         if new.bytes <= self._max_bytes:
             return True
         log.warning(
@@ -159,38 +194,6 @@ class Tiers:
         )
         return False
 
-    async def put(self, new: NewEntry) -> bool:
-        """Store an answer; True once it is committed."""
-        store = self.writable
-        if store is None or not self.fits(new):
-            return False
-        started = self._tick()
-        try:
-            await store.put(new)
-        except StoreFault:
-            # The writer has told the cache's health, which told the log.
-            return False
-        self.memory.put(new.print.key, self._remembered(new))
-        self._books.counters.stored((new.print.kind, new.model), (self._tick() - started) * 1e3)
-        self._books.changed()
-        return True
-
-    def keep(self, new: NewEntry, owned: Owned | None) -> bool:
-        """Put an answer into memory now and into the file behind the reply.
-
-        False if it will not reach the file; its lease, if any, is then still the caller's.
-        """
-        remembered = self._remembered(new)
-        self.memory.put(new.print.key, remembered)
-        store = self.writable
-        if store is None or not self.fits(new):
-            return False
-        self._arriving[new.print.key] = remembered
-        arrival = self.run_behind(self._arrive(store, new, remembered, owned))
-        self._arrivals.add(arrival)
-        arrival.add_done_callback(self._arrivals.discard)
-        return True
-
     async def arrived(self) -> None:
         """Wait until what has been returned so far is in the file, or has failed to get there."""
         if self._arrivals:
@@ -199,26 +202,29 @@ class Tiers:
     async def _arrive(
         self, store: Store, new: NewEntry, remembered: Remembered, owned: Owned | None
     ) -> None:
-        key, started = new.print.key, self._tick()
+        key, started = new.fingerprint.key, self._tick()
         try:
-            await store.put(new, owned.token if owned is not None else None)
+            if await store.put(new, owned.token if owned is not None else None):
+                self._stored(new, started)
         except StoreFault as error:
             log.warning("An answer was returned, but not stored: %s", error.fault.reason)
-        else:
-            self._books.counters.stored((new.print.kind, new.model), (self._tick() - started) * 1e3)
-            self._books.changed()
         finally:
             if owned is not None:
                 store.lease_ended()
             if self._arriving.get(key) is remembered:
                 del self._arriving[key]
 
+    def _stored(self, new: NewEntry, started: float) -> None:
+        group = self._group(new.fingerprint.kind, new.model)
+        self._books.counters.stored(group, (self._tick() - started) * 1e3)
+        self._books.changed()
+
     def _remembered(self, new: NewEntry) -> Remembered:
         return remember(
             new.encoded,
             expires_at=None if new.ttl is None else self._now() + new.ttl,
             cost_ms=new.cost_ms,
-            group=self._group(new.print.kind, new.model),
+            group=self._group(new.fingerprint.kind, new.model),
         )
 
     def _group(self, kind: str, model: str) -> Group:

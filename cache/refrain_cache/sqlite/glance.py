@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final, final
 
+from refrain_cache.forking import Latch
 from refrain_cache.sqlite import rows
 from refrain_cache.sqlite.faults import StoreFault
 from refrain_cache.sqlite.place import Place
@@ -41,23 +42,26 @@ class Glance:
         self._place = place
         self._tick = tick
         self._conn: sqlite3.Connection | None = None
+        self._latch = Latch(self._close)
         self._generation = -1
         self._not_before = 0.0
 
     def find(self, key: bytes) -> Row | Later | None:
         """The row of an entry (`rows.FIND`), None if there is none, or LATER."""
-        conn, started = self._conn, self._tick()
-        if conn is None or started < self._not_before:
-            return LATER
-        if self._generation != self._place.generation:
-            self.close()
-            return LATER
-        try:
-            # All rows, not the first: a statement left in the middle would hold the WAL.
-            found = conn.execute(rows.FIND, (key,)).fetchall()
-        except sqlite3.Error:
-            self.close()
-            return LATER
+        started = self._tick()
+        with self._latch.lock:
+            conn = self._conn
+            if conn is None or started < self._not_before:
+                return LATER
+            if self._generation != self._place.generation:
+                self._close()
+                return LATER
+            try:
+                # All rows, not the first: a statement left in the middle would hold the WAL.
+                found = conn.execute(rows.FIND, (key,)).fetchall()
+            except sqlite3.Error:
+                self._close()
+                return LATER
         ended = self._tick()
         if ended - started > _SLOW_S:
             self._not_before = ended + _APART * (ended - started)
@@ -69,7 +73,8 @@ class Glance:
             return
         generation = self._place.generation
         try:
-            self._conn = self._place.connect_reader(busy_ms=0)
+            with self._latch.lock:
+                self._conn = self._place.connect_reader(busy_ms=0)
         except StoreFault:
             # The reader's thread goes on alone, and is told more of it.
             self._not_before = self._tick() + _UNOPENED_S
@@ -78,6 +83,10 @@ class Glance:
 
     def close(self) -> None:
         """Let go of the file. `open` begins anew."""
+        with self._latch.lock:
+            self._close()
+
+    def _close(self) -> None:
         conn, self._conn = self._conn, None
         if conn is not None:
             conn.close()

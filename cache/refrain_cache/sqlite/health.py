@@ -1,13 +1,12 @@
-"""Whether the store can be used now, told once when that changes, and tried again until it can."""
+"""Whether the file can be used now, told once when that changes, and tried again until it can."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from refrain_cache.sqlite.faults import Fault, FaultKind, StoreFault
-from refrain_cache.sqlite.store import Store
 from refrain_cache.timing import Timing
 
 log = logging.getLogger("refrain.cache")
@@ -19,11 +18,14 @@ _READABLE = frozenset({FaultKind.LOCKED, FaultKind.FULL, FaultKind.READ_ONLY})
 class Health:
     """The state machine between `on` and `bypass`. Belongs to one event loop.
 
-    `changed` is called on every change. While in bypass the store is probed, less and less often.
+    `changed` is called on every change. While in bypass `probe` is called, less and less often,
+    until it raises no StoreFault.
     """
 
-    def __init__(self, store: Store, timing: Timing, changed: Callable[[], None]) -> None:
-        self._store = store
+    def __init__(
+        self, probe: Callable[[], Awaitable[None]], timing: Timing, changed: Callable[[], None]
+    ) -> None:
+        self._probe = probe
         self._timing = timing
         self._changed = changed
         self._pause = timing.probe_first
@@ -58,22 +60,20 @@ class Health:
             self._changed()
         if self._probing is None:
             self._pause = self._timing.probe_first
-            self._probing = asyncio.get_running_loop().create_task(self._probe())
+            self._probing = asyncio.get_running_loop().create_task(self._try_again())
 
-    async def _probe(self) -> None:
+    async def _try_again(self) -> None:
         while True:
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 2, self._timing.probe_last)
             try:
-                await self._store.probe()
-                await self._store.unprobe()
-                await self._store.epoch()
+                await self._probe()
             except StoreFault as error:
                 log.debug("Cache still bypassed: %s", error.fault.reason)
                 continue
             self.fault = None
             self.readable = True
             self._probing = None
-            log.info("Cache in use again: %s", self._store.path)
+            log.info("The cache is in use again.")
             self._changed()
             return

@@ -6,9 +6,11 @@ stood still, so no jump of any wall clock can make a lease eternal or a live own
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -23,12 +25,43 @@ _FAILURE_SHOWN_S = 10.0
 LOOK = "SELECT owner, token, beat, error FROM lease WHERE key = ?"
 
 
+# Stands where an error would: the answer was given, but cannot be kept, so waiting for another is
+# in vain.
+NOT_KEPT = "not kept"
+
+
 def owner_name() -> str:
-    """Who holds a lease: `host/pid/start of the process/nonce`."""
-    process = psutil.Process()
-    return (
-        f"{socket.gethostname()}/{process.pid}/{process.create_time():.2f}/{secrets.token_hex(4)}"
-    )
+    """Who holds a lease: `where it can be seen/process/its start/nonce`."""
+    pid = os.getpid()
+    return f"{_realm()}/{pid}/{_start_of(pid)}/{secrets.token_hex(4)}"
+
+
+def _realm() -> str:
+    """Within it a process number means one process: a boot of a machine, a namespace of numbers."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process began, in words that no change of the wall clock changes.
+
+    None if that cannot be seen. Raises psutil.NoSuchProcess.
+    """
+    if not psutil.pid_exists(pid):
+        raise psutil.NoSuchProcess(pid)
+    try:
+        # Ticks since boot (proc_pid_stat(5), field 22); the name in field 2 may hold blanks.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        pass
+    try:
+        # Elsewhere the system notes the moment itself.
+        return None if Path("/proc/self").exists() else f"{psutil.Process(pid).create_time():.0f}"
+    except psutil.AccessDenied:
+        return None
 
 
 @frozen
@@ -40,7 +73,7 @@ class Owned:
 
 @frozen
 class Held:
-    """Another process is computing. `error` is set when it failed."""
+    """Another process is computing. `error`: the type of what it failed with, or NOT_KEPT."""
 
     owner: str
     token: int
@@ -60,7 +93,8 @@ def acquire(
 ) -> Owned | Held | Ready:
     """Take the lease unless the answer is there (and no `fresh` one is asked for) or it is held.
 
-    A lease whose owner failed, or has died on this machine, is free.
+    A lease whose owner failed, or has died on this machine, is free; one that says NOT_KEPT is
+    told, so that nobody waits.
     """
     conn = transaction.conn
     if not fresh:
@@ -68,8 +102,10 @@ def acquire(
         if row is not None and (row[3] is None or row[3] > transaction.now):
             return Ready(row)
     held = look(conn, key)
-    if held is not None and held.error is None and not is_dead(held.owner):
-        return held
+    if held is not None:
+        waiting = held.error is None and not is_dead(held.owner)
+        if waiting or held.error == NOT_KEPT:
+            return held
     return Owned(_write(conn, key, owner))
 
 
@@ -122,17 +158,18 @@ def look(conn: sqlite3.Connection, key: bytes) -> Held | None:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether the owner was a process of this machine that has ended."""
-    host, pid, started, _ = owner.rsplit("/", 3)
-    if host != socket.gethostname():
+    """Whether the owner was a process that could be seen from here, and has ended.
+
+    Of others the beat alone tells.
+    """
+    realm, pid, started, _ = owner.rsplit("/", 3)
+    if realm != _realm() or not pid.isdecimal():
         return False
     try:
         # A process with the same number that began at another moment is another process.
-        return abs(psutil.Process(int(pid)).create_time() - float(started)) > 2.0
+        return _start_of(int(pid)) not in (None, started)
     except psutil.NoSuchProcess:
         return True
-    except psutil.AccessDenied:
-        return False
 
 
 def _write(conn: sqlite3.Connection, key: bytes, owner: str) -> int:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from refrain_cache import forking
 from refrain_cache.sqlite.faults import Fault, FaultKind, StoreFault, fault, fault_of
 from refrain_cache.sqlite.schema import (
     MIGRATIONS,
@@ -28,6 +29,10 @@ _COMPANIONS = ("-wal", "-shm")
 _MARKER_STALE_S = 10.0
 # Page cache per connection in KiB. No mmap: a file truncated under a mapping kills the process.
 _PAGE_CACHE_KIB = 16 * 1024
+_FORKED = (
+    "this process was forked while its parent was reading or writing it; start workers by "
+    "spawn, or fork before the cache is used"
+)
 
 
 class Place:
@@ -44,7 +49,7 @@ class Place:
         """Device and inode of the file at the path now, None if there is none."""
         try:
             found = os.stat(self.path)
-        except OSError:
+        except (OSError, ValueError):
             return None
         return found.st_dev, found.st_ino
 
@@ -123,10 +128,12 @@ class Place:
     ) -> sqlite3.Connection:
         conn: sqlite3.Connection | None = None
         try:
+            if not forking.usable():
+                raise StoreFault(fault(FaultKind.UNUSABLE, self.path, _FORKED))
             before()
             conn = self._connect(busy_ms)
             after(conn)
-        except (OSError, sqlite3.Error, StoreFault) as error:
+        except Exception as error:
             if conn is not None:
                 conn.close()
             raise StoreFault(fault_of(error, self.path)) from error
@@ -135,7 +142,22 @@ class Place:
     def _prepare(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite gives its companions the permissions of the database.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._for_its_owner_only(os.fstat(file).st_mode)
+        finally:
+            os.close(file)
+
+    def _for_its_owner_only(self, mode: int) -> None:
+        if os.name == "nt" or not mode & 0o077:
+            return
+        for name in ("", *_COMPANIONS):
+            try:
+                os.chmod(f"{self.path}{name}", 0o600)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                log.warning("Others of this machine may read %s%s: %s", self.path, name, error)
 
     def _make_ready(self, conn: sqlite3.Connection) -> None:
         self._recognise(conn)

@@ -10,7 +10,6 @@ import contextlib
 import gzip
 import json
 import os
-import sqlite3
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +18,10 @@ from typing import Any, TextIO
 from attrs import frozen
 
 from refrain_cache import codec
-from refrain_cache.entry import Progress, Transferred
+from refrain_cache.entry import NewEntry, Progress, Transferred, new_entry
 from refrain_cache.errors import CacheError, PortableFileError
 from refrain_cache.fingerprint import Fingerprint, derive_key
-from refrain_cache.sqlite.rows import NewEntry
+from refrain_cache.sqlite.reader import ReadConnection
 
 FORMAT = "refrain-cache"
 FORMAT_VERSION = 1
@@ -37,11 +36,9 @@ class Imported:
     expires_at: float | None
 
 
-def write_export(
-    conn: sqlite3.Connection, path: Path, now: float, progress: Progress
-) -> Transferred:
+def write_export(conn: ReadConnection, path: Path, now: float, progress: Progress) -> Transferred:
     """Write every entry that has not expired at `now` to `path`, all or nothing."""
-    (total,) = conn.execute("SELECT count(*) FROM entry").fetchone()
+    ((total,),) = conn.execute("SELECT count(*) FROM entry")
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     written = expired = 0
     damaged: list[str] = []
@@ -67,7 +64,7 @@ def write_export(
     return Transferred(path, written, expired=expired, rejected=tuple(damaged))
 
 
-def _lines(conn: sqlite3.Connection, now: float) -> Iterator[dict[str, Any] | str | None]:
+def _lines(conn: ReadConnection, now: float) -> Iterator[dict[str, Any] | str | None]:
     """What to write of each entry; None for one that has expired, a sentence for a damaged one."""
     last = 0
     while True:
@@ -154,17 +151,16 @@ def _checked(number: int, line: str) -> Imported | str:
         fingerprint = Fingerprint(data["key"], data["kind"], data["content"], data["recipe"])
         if derive_key(fingerprint.kind, fingerprint.content, fingerprint.recipe) != fingerprint.key:
             return f"line {number}: the key {data['key']!r:.20} does not belong to its ingredients"
-        encoded = codec.encode(data["answer"])
-        if encoded.digest.hex() != data["digest"]:
-            return f"line {number}: the answer of {fingerprint.key[:12]} is not the one exported"
-        new = NewEntry(
+        new = new_entry(
             fingerprint,
-            encoded,
-            None,
-            float(data["cost_ms"]),
-            str(data["label"]),
-            str(data["model"]),
+            data["answer"],
+            ttl=None,
+            cost_ms=float(data["cost_ms"]),
+            label=str(data["label"]),
+            model=str(data["model"]),
         )
+        if new.encoded.digest.hex() != data["digest"]:
+            return f"line {number}: the answer of {fingerprint.key[:12]} is not the one exported"
         expires_at = data["expires_at"]
         return Imported(new, None if expires_at is None else float(expires_at))
     except (ValueError, KeyError, TypeError, CacheError) as error:

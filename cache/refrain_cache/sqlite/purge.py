@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from refrain_cache.entry import Selection
+from refrain_cache.sqlite.reader import ReadConnection
 
 _KEY_HEX_CHARS = 64
 
 
-def selected(conn: sqlite3.Connection, selection: Selection, now: float) -> list[tuple[bytes, int]]:
+def selected(conn: ReadConnection, selection: Selection, now: float) -> list[tuple[bytes, int]]:
     """Key and bytes of every entry a selection means. Raises ValueError for a bad key prefix."""
     conditions, values = _conditions(selection, now)
     if not conditions and not selection.everything and selection.least_used is None:

@@ -1,4 +1,4 @@
-"""The read connection, over aiosqlite: every statement is one thread hop."""
+"""The read connections: one over aiosqlite, where every statement is one thread hop, and others."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import aiosqlite
 
+from refrain_cache.forking import Latch
 from refrain_cache.sqlite.faults import StoreFault, fault_of
 from refrain_cache.sqlite.place import Place
 
@@ -17,6 +18,44 @@ Row = tuple[Any, ...]
 
 # Only for cursors that are read piece by piece, of which there are none here.
 _CHUNK = 64
+# A thread that read nothing for so long is ended, and made anew by the next read.
+_IDLE_S = 5.0
+
+
+class Rows(list[Row]):
+    """What a statement found, all of it: one left in the middle would hold the WAL."""
+
+    def fetchall(self) -> list[Row]:
+        return self
+
+    def fetchone(self) -> Row | None:
+        return self[0] if self else None
+
+
+class ReadConnection:
+    """A connection that reads. A fork closes it; the next use of it opens it again."""
+
+    def __init__(self, place: Place, busy_ms: int) -> None:
+        self._place = place
+        self._busy_ms = busy_ms
+        self._conn: sqlite3.Connection | None = None
+        self._latch = Latch(self._close)
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> Rows:
+        """The rows of one statement. Raises StoreFault when the file cannot be opened."""
+        with self._latch.lock:
+            if self._conn is None:
+                self._conn = self._place.connect_reader(self._busy_ms)
+            return Rows(self._conn.execute(sql, values).fetchall())
+
+    def close(self) -> None:
+        with self._latch.lock:
+            self._close()
+
+    def _close(self) -> None:
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            conn.close()
 
 
 class Reader:
@@ -28,12 +67,15 @@ class Reader:
         self._conn: aiosqlite.Connection | None = None
         self._generation = -1
         self._opening = asyncio.Lock()
+        self._reads = 0
+        self._idle: asyncio.TimerHandle | None = None
         # Connections whose threads have been told to end.
         self._ending: list[asyncio.Future[Any]] = []
 
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """The rows of one statement. Raises StoreFault."""
         conn = self._conn
+        self._reads += 1
         try:
             if conn is None or self._generation != self._place.generation:
                 conn = await self._open()
@@ -49,6 +91,8 @@ class Reader:
     async def close(self) -> None:
         """End the connection and its thread after what is queued."""
         async with self._opening:
+            if self._idle is not None:
+                self._idle.cancel()
             if self._conn is not None:
                 self._drop(self._conn)
             # Before the loop is closed: a thread that cannot say it has ended complains of it.
@@ -68,9 +112,23 @@ class Reader:
             if self._conn is not None:
                 self._drop(self._conn)
             generation = self._place.generation
-            conn = await _made_by_a_daemon(lambda: self._place.connect_reader(self._busy_ms))
+            reading = cast(sqlite3.Connection, ReadConnection(self._place, self._busy_ms))
+            conn = await _made_by_a_daemon(lambda: reading)
             self._conn, self._generation = conn, generation
+            self._end_when_idle()
             return conn
+
+    def _end_when_idle(self) -> None:
+        if self._idle is None:
+            loop = asyncio.get_running_loop()
+            self._idle = loop.call_later(_IDLE_S, self._look_if_idle, self._reads)
+
+    def _look_if_idle(self, reads: int) -> None:
+        self._idle = None
+        if self._conn is not None and reads == self._reads:
+            self._drop(self._conn)
+        elif self._conn is not None:
+            self._end_when_idle()
 
 
 def _made_by_a_daemon(open_: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 from attrs import frozen
@@ -10,6 +9,7 @@ from attrs import frozen
 from refrain_cache.accounts.counters import COALESCED, HIT, MINUTE_S, MISS, SAVED_MS, MinuteTallies
 from refrain_cache.accounts.stats import StatsWindow, TimelinePoint
 from refrain_cache.accounts.tally import Tallies, Tally
+from refrain_cache.sqlite.reader import ReadConnection
 from refrain_cache.sqlite.writer import Transaction
 
 _HOUR_S, _DAY_S = 3600, 86_400
@@ -80,10 +80,10 @@ class Rolled:
     since: float
 
 
-def read(conn: sqlite3.Connection, window: StatsWindow, now: float) -> Rolled:
+def read(conn: ReadConnection, window: StatsWindow, now: float) -> Rolled:
     """What every process counted in a window. Its cost depends on the window, never on entries."""
     reading = _READINGS[window]
-    begun_at = float(conn.execute("SELECT value FROM fact WHERE name = 'begun_at'").fetchone()[0])
+    ((begun_at,),) = conn.execute("SELECT value FROM fact WHERE name = 'begun_at'")
     since = begun_at if reading.span_s is None else now - reading.span_s
     tallies: Tallies = {}
     for kind, model, name, n in conn.execute(

@@ -8,16 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from attrs import frozen
-
-from refrain_cache.codec import Encoded
-from refrain_cache.entry import Entry
-from refrain_cache.fingerprint import Fingerprint
+from refrain_cache.accounts.books import Touch
+from refrain_cache.entry import Entry, NewEntry
+from refrain_cache.sqlite.reader import ReadConnection
 from refrain_cache.sqlite.writer import Transaction
 
-# What a row takes beside its texts and its answer: numbers, digests and four indexes, measured on
-# 10,000 entries (file size over their number, less their texts and answers).
-ROW_OVERHEAD_BYTES = 440
 # Evicting looks at this many candidates at a time: one new entry seldom displaces more.
 _EVICT_STEP = 32
 # A key is a SHA-256.
@@ -44,33 +39,6 @@ _COLUMNS = (
 )
 
 
-@frozen
-class NewEntry:
-    """An answer on its way into the file. `ttl` in seconds, None for ever."""
-
-    print: Fingerprint
-    encoded: Encoded
-    ttl: float | None
-    cost_ms: float
-    label: str
-    model: str
-
-    @property
-    def bytes(self) -> int:
-        """What it will take in the file."""
-        texts = len(self.print.content) + len(self.label) + len(self.model)
-        return len(self.encoded.data) + texts + ROW_OVERHEAD_BYTES
-
-
-@frozen
-class Touch:
-    """Hits since the last flush."""
-
-    uses: int
-    last_used_at: float
-    saved_ms: float
-
-
 def content_hash(content: str) -> int:
     """A short hash by which relatives (same content, other recipe) find each other."""
     digest = blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -83,7 +51,7 @@ def recipe_hash(recipe: str) -> bytes:
 
 def put(transaction: Transaction, new: NewEntry) -> None:
     """Store one answer, replacing what was there."""
-    conn, now, printed, encoded = transaction.conn, transaction.now, new.print, new.encoded
+    conn, now, printed, encoded = transaction.conn, transaction.now, new.fingerprint, new.encoded
     key = bytes.fromhex(printed.key)
     size = new.bytes
     rank = transaction.policy.rank(transaction.inflation, now, 1, new.cost_ms, size)
@@ -181,6 +149,8 @@ def touch(transaction: Transaction, touches: Mapping[str, Touch]) -> None:
 def remove(transaction: Transaction, keys: Sequence[bytes], why: str) -> tuple[int, int]:
     """Delete entries, leaving tombstones that say why; returns how many and their bytes."""
     settle(transaction)
+    # What goes with them may be a recipe that this transaction has added.
+    transaction.recipes.clear()
     removed = size = 0
     for at in range(0, len(keys), DELETE_STEP):
         part = keys[at : at + DELETE_STEP]
@@ -208,14 +178,13 @@ def forget_memory_everywhere(transaction: Transaction) -> None:
     transaction.conn.execute("UPDATE fact SET value = value + 1 WHERE name = 'epoch'")
 
 
-def make_room(transaction: Transaction, max_bytes: int, max_entries: int | None) -> int:
-    """Evict until both limits hold, expired entries first; returns how many went."""
+def make_room(transaction: Transaction, max_bytes: int, max_entries: int | None) -> None:
+    """Evict until both limits hold, expired entries first; `transaction.evicted` tells which."""
     settle(transaction)
     conn = transaction.conn
     entries, size = totals(conn)
     spare_entries = (max_entries - entries) if max_entries is not None else 0
     spare_bytes = max_bytes - size
-    evicted = 0
     while spare_bytes < 0 or spare_entries < 0:
         doomed: list[tuple[bytes, int]] = []
         why = "expired"
@@ -241,10 +210,9 @@ def make_room(transaction: Transaction, max_bytes: int, max_entries: int | None)
                 transaction.inflation = max(transaction.inflation, rank)
         conn.executemany("DELETE FROM entry WHERE key = ?", ((key,) for key, _ in doomed))
         bury(transaction, doomed, why)
-        evicted += len(doomed)
-    if evicted and transaction.policy.inflates:
+        transaction.evicted.update(key for key, _ in doomed)
+    if transaction.evicted and transaction.policy.inflates:
         conn.execute("UPDATE fact SET value = ? WHERE name = 'inflation'", (transaction.inflation,))
-    return evicted
 
 
 def totals(conn: sqlite3.Connection) -> tuple[int, int]:
@@ -263,11 +231,11 @@ _ORDERS = {
 
 
 def page(
-    conn: sqlite3.Connection, kind: str | None, order: str, limit: int, offset: int
+    conn: ReadConnection, kind: str | None, order: str, limit: int, offset: int
 ) -> tuple[int, list[Entry]]:
     """How many entries there are of `kind` (None: of all) and a slice of them."""
     where, values = ("WHERE kind = ?", [kind]) if kind is not None else ("", [])
-    total = conn.execute(f"SELECT total(entries) FROM total {where}", values).fetchone()[0]
+    ((total,),) = conn.execute(f"SELECT total(entries) FROM total {where}", values)
     rows = conn.execute(
         f"SELECT {_COLUMNS} FROM entry {where} ORDER BY {_ORDERS[order]}, id LIMIT ? OFFSET ?",
         [*values, limit, offset],

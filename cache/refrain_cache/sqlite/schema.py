@@ -106,6 +106,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             "INSERT INTO fact VALUES ('begun_at', (julianday('now') - 2440587.5) * 86400.0)",
         ),
     ),
+    Migration(
+        2,
+        (
+            # Ingredients hold parameters in plain: they go with the last entry that needs them.
+            "CREATE INDEX entry_recipe ON entry (recipe_hash)",
+            """CREATE TRIGGER recipe_unused AFTER DELETE ON entry
+            WHEN NOT EXISTS (SELECT 1 FROM entry WHERE recipe_hash = old.recipe_hash)
+            BEGIN
+                DELETE FROM recipe WHERE hash = old.recipe_hash;
+            END""",
+            "DELETE FROM recipe WHERE hash NOT IN (SELECT recipe_hash FROM entry)",
+        ),
+    ),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version
 

@@ -1,35 +1,41 @@
-"""The SQLite tier: what a cache asks of its file, as awaitables that raise StoreFault."""
+"""The SQLite tier: what a cache asks of its file, as awaitables that raise StoreFault.
+
+Each fault is told to the file's health here, whoever asked.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
+from refrain_cache.accounts.books import Touch
 from refrain_cache.accounts.counters import MinuteTallies
 from refrain_cache.accounts.explain import DAMAGED, EXPIRED, Facts, Relative, Tombstone
 from refrain_cache.accounts.stats import Holdings
-from refrain_cache.clock import Clock
-from refrain_cache.entry import EntryPage, Purged
+from refrain_cache.entry import EntryPage, NewEntry, Purged
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.settings import CacheSettings
 from refrain_cache.sqlite import lease, rollup, rows
 from refrain_cache.sqlite.eviction import POLICIES
-from refrain_cache.sqlite.faults import Fault, StoreFault, fault_of
+from refrain_cache.sqlite.faults import StoreFault, fault_of
 from refrain_cache.sqlite.glance import Glance, Later
+from refrain_cache.sqlite.health import Health
 from refrain_cache.sqlite.lease import Held, Owned, Ready
 from refrain_cache.sqlite.place import Place
 from refrain_cache.sqlite.portable import Imported
-from refrain_cache.sqlite.reader import Reader, Row
-from refrain_cache.sqlite.rows import NewEntry, Touch
+from refrain_cache.sqlite.reader import ReadConnection, Reader, Row
 from refrain_cache.sqlite.schema import MIGRATIONS, Migration
 from refrain_cache.sqlite.writer import Transaction, Writer
-from refrain_cache.timing import Timing
+from refrain_cache.threads import in_thread
+from refrain_cache.timing import Clock, Timing
 
+log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
 
 # Tombstones explain misses; this many cost about a megabyte.
@@ -43,7 +49,11 @@ _RECENT = 200
 
 
 class Store:
-    """One file for one event loop: a reading and a writing connection, a thread each."""
+    """One file for one event loop: a reading and a writing connection, a thread each while in use.
+
+    `reopened` is called when the file was found gone or damaged and begun anew; `changed` when it
+    can be used no longer, or again.
+    """
 
     def __init__(
         self,
@@ -53,7 +63,7 @@ class Store:
         timing: Timing,
         *,
         reopened: Callable[[], None],
-        faulted: Callable[[Fault], None],
+        changed: Callable[[], None],
         migrations: Sequence[Migration] = MIGRATIONS,
     ) -> None:
         self.path = path
@@ -67,18 +77,25 @@ class Store:
         place = self._place = Place(path, migrations)
         self._glance = Glance(place, clock.tick)
         self._reader = Reader(place, busy_ms)
+        self.health = Health(self._probe, timing, changed)
         self._writer = Writer(
             place,
             loop,
             clock,
             POLICIES[settings.eviction],
-            busy_ms=busy_ms,
-            beat_every=timing.beat,
+            timing,
             finish=self._make_room,
             beat=lambda transaction: lease.beat(transaction, self.owner),
             reopened=reopened,
-            faulted=faulted,
+            faulted=self.health.write_failed,
         )
+
+    async def open(self) -> None:
+        """Make the file ready. One that cannot be is a bypass."""
+        try:
+            await self._writer.run(_move_in, self._timing.lease_patience)
+        except StoreFault as error:
+            self.health.write_failed(error.fault)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -88,13 +105,13 @@ class Store:
         row = self._glance.find(raw)
         if not isinstance(row, Later):
             return row
-        found = await self._reader.fetch(rows.FIND, (raw,))
+        found = await self._fetch(rows.FIND, (raw,))
         self._glance.open()
         return found[0] if found else None
 
     async def lease(self, key: str) -> Held | None:
         """Who is computing an answer, None if nobody is."""
-        found = await self._reader.fetch(lease.LOOK, (bytes.fromhex(key),))
+        found = await self._fetch(lease.LOOK, (bytes.fromhex(key),))
         return Held(*found[0]) if found else None
 
     async def facts(self, fingerprint: Fingerprint, *, far: bool) -> Facts:
@@ -105,32 +122,38 @@ class Store:
             fingerprint.kind,
             fingerprint.content,
         )
-        found = await self._reader.fetch(_FACTS, asked)
+        found = await self._fetch(_FACTS, asked)
         facts = _facts_of(found)
         if far and not facts.relatives:
-            found += await self._reader.fetch(_FAR, (asked[0], fingerprint.kind))
+            found += await self._fetch(_FAR, (asked[0], fingerprint.kind))
             facts = _facts_of(found)
         return facts
 
-    async def epoch(self) -> int:
-        """Counts the purges and replacements by which memory anywhere is out of date."""
-        return int((await self._reader.fetch("SELECT value FROM fact WHERE name = 'epoch'"))[0][0])
+    async def epoch(self) -> int | None:
+        """Counts the purges and replacements by which memory anywhere is out of date.
+
+        None while it cannot be told.
+        """
+        try:
+            return int((await self._fetch("SELECT value FROM fact WHERE name = 'epoch'"))[0][0])
+        except StoreFault:
+            return None
 
     async def holdings(self) -> Holdings:
         """Entries and bytes per kind and model."""
         return {
             (kind, model): (entries, size)
-            for kind, model, entries, size in await self._reader.fetch(
+            for kind, model, entries, size in await self._fetch(
                 "SELECT kind, model, entries, bytes FROM total WHERE entries > 0"
             )
         }
 
     async def last_miss(self) -> str | None:
         """The last miss any process wrote down, as JSON."""
-        found = await self._reader.fetch("SELECT value FROM fact WHERE name = 'last_miss'")
+        found = await self._fetch("SELECT value FROM fact WHERE name = 'last_miss'")
         return str(found[0][0]) if found else None
 
-    async def read_apart(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def read_apart(self, work: Callable[[ReadConnection], T]) -> T:
         """Whatever `work` reads, in a thread and connection of its own.
 
         The reader's is for lookups, which must not wait behind a listing or an export.
@@ -138,22 +161,22 @@ class Store:
 
         def read() -> T:
             generation = self._place.generation
-            conn = self._place.connect_reader(int(self._timing.store_patience * 1000))
+            conn = ReadConnection(self._place, int(self._timing.store_patience * 1000))
             try:
                 return work(conn)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, StoreFault) as error:
                 found = fault_of(error, self.path)
                 self._place.found_damaged(generation, found)
                 raise StoreFault(found) from error
             finally:
                 conn.close()
 
-        return await asyncio.to_thread(read)
+        return await self._told(in_thread(read))
 
     async def page(self, kind: str | None, order: str, limit: int, offset: int) -> EntryPage:
         """A slice of the entries."""
 
-        def read(conn: sqlite3.Connection) -> EntryPage:
+        def read(conn: ReadConnection) -> EntryPage:
             total, entries = rows.page(conn, kind, order, limit, offset)
             return EntryPage(total, tuple(entries))
 
@@ -161,7 +184,7 @@ class Store:
 
     async def by_prefix(self, key_range: tuple[bytes, bytes]) -> Fingerprint | Tombstone | None:
         """The entry whose key is first in a range, else the tombstone there, else None."""
-        found = await self._reader.fetch(
+        found = await self._fetch(
             "SELECT key, kind, content, recipe FROM entry JOIN recipe ON hash = recipe_hash "
             "WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
             key_range,
@@ -169,10 +192,20 @@ class Store:
         if found:
             key, *texts = found[0]
             return Fingerprint(key.hex(), *texts)
-        died = await self._reader.fetch(
+        died = await self._fetch(
             "SELECT why, died_at FROM tombstone WHERE key BETWEEN ? AND ? LIMIT 1", key_range
         )
         return Tombstone(*died[0]) if died else None
+
+    async def _fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        return await self._told(self._reader.fetch(sql, values))
+
+    async def _told(self, reading: Awaitable[T]) -> T:
+        try:
+            return await reading
+        except StoreFault as error:
+            self.health.read_failed(error.fault)
+            raise
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -180,12 +213,8 @@ class Store:
         """Whatever `work` writes; resolves once it is committed."""
         return self._writer.run(work, self._timing.store_patience)
 
-    def open(self) -> asyncio.Future[None]:
-        """Make the file ready; the future raises StoreFault if it cannot be."""
-        return self._writer.run(_move_in, self._timing.lease_patience)
-
-    def probe(self) -> asyncio.Future[None]:
-        """Whether the file can be used again, with room for an answer.
+    async def _probe(self) -> None:
+        """Raises StoreFault until the file can be used again, with room for an answer.
 
         One in which reading met damage, or whose layout is another, is set aside.
         """
@@ -196,31 +225,35 @@ class Store:
             self._place.check_layout(conn)
             conn.execute("INSERT OR REPLACE INTO fact VALUES ('probe', zeroblob(65536))")
 
-        return self._writer.run(work, self._timing.busy)
+        await self._writer.run(work, self._timing.busy)
+        await self.write(
+            lambda transaction: transaction.conn.execute("DELETE FROM fact WHERE name = 'probe'")
+        )
+        await self._reader.fetch("SELECT value FROM fact WHERE name = 'epoch'")
 
-    def unprobe(self) -> asyncio.Future[None]:
-        def work(transaction: Transaction) -> None:
-            transaction.conn.execute("DELETE FROM fact WHERE name = 'probe'")
+    async def put(self, new: NewEntry, token: int | None = None) -> bool:
+        """Store an answer and give back the lease it was computed under, in one commit.
 
-        return self._writer.run(work, self._timing.store_patience)
+        False if it had to make room for others at once.
+        """
+        key = bytes.fromhex(new.fingerprint.key)
 
-    def put(self, new: NewEntry, token: int | None = None) -> asyncio.Future[None]:
-        """Store an answer and give back the lease it was computed under, in one commit."""
-
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> set[bytes]:
             rows.put(transaction, new)
             if token is not None:
-                lease.release(transaction, bytes.fromhex(new.print.key), token)
+                lease.release(transaction, key, token)
+            return transaction.evicted
 
-        return self._writer.run(work, self._timing.store_patience)
+        return key not in await self.write(work)
 
-    def take_in(self, entries: Sequence[Imported]) -> asyncio.Future[tuple[int, int, int]]:
+    async def take_in(self, entries: Sequence[Imported]) -> tuple[int, int, int]:
         """Store entries from elsewhere: how many it took, had already, and found expired."""
 
-        def work(transaction: Transaction) -> tuple[int, int, int]:
-            now, taken, here, expired = transaction.now, 0, 0, 0
+        def work(transaction: Transaction) -> tuple[set[bytes], set[bytes], int, int]:
+            now, here, expired = transaction.now, 0, 0
+            taken: set[bytes] = set()
             for one in entries:
-                key = bytes.fromhex(one.new.print.key)
+                key = bytes.fromhex(one.new.fingerprint.key)
                 if one.expires_at is not None and one.expires_at <= now:
                     expired += 1
                     continue
@@ -230,15 +263,18 @@ class Store:
                     continue
                 left = None if one.expires_at is None else one.expires_at - now
                 rows.put(transaction, attrs.evolve(one.new, ttl=left))
-                taken += 1
-            return taken, here, expired
+                taken.add(key)
+            return taken, transaction.evicted, here, expired
 
-        return self.write(work)
+        taken, evicted, here, expired = await self.write(work)
+        return len(taken - evicted), here, expired
 
-    def flush(
+    async def write_down(
         self, touches: Mapping[str, Touch], minutes: Sequence[MinuteTallies], last_miss: str | None
-    ) -> asyncio.Future[None]:
-        """Write what was buffered, and do the small upkeep that is due."""
+    ) -> bool:
+        """Write what was buffered and do the upkeep that is due; whether it was committed."""
+        if not self.health.writable:
+            return False
 
         def work(transaction: Transaction) -> None:
             rows.touch(transaction, touches)
@@ -250,7 +286,12 @@ class Store:
             lease.sweep(transaction)
             _prune(transaction)
 
-        return self._writer.run(work, self._timing.store_patience)
+        try:
+            await self.write(work)
+        except StoreFault as error:
+            log.debug("Statistics are kept for later: %s", error.fault.reason)
+            return False
+        return True
 
     async def clear_expired(self) -> int:
         """Delete expired entries step by step, so that others may write in between."""
@@ -310,7 +351,7 @@ class Store:
         return got
 
     def give_back(self, key: str, token: int, error: str | None) -> asyncio.Future[None]:
-        """End a lease without an answer: waiters take over, or get `error`."""
+        """End a lease without an answer: waiters take over, or are told `error` (`lease.Held`)."""
         raw = bytes.fromhex(key)
 
         def work(transaction: Transaction) -> None:
@@ -336,6 +377,7 @@ class Store:
 
     async def close(self, patience: float) -> None:
         """Finish what is queued and end both threads, waiting at most `patience` s for each."""
+        self.health.stop()
         # The writer last: whoever closes last brings the WAL into the file, and of two that close
         # at once each takes the other for the one to do it.
         await asyncio.wait((asyncio.ensure_future(self._reader.close()),), timeout=patience)

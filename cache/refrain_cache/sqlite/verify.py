@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from refrain_cache import codec
 from refrain_cache.fingerprint import derive_key
+from refrain_cache.sqlite.reader import ReadConnection
 
 STEP = 500
 _SELECT = (
@@ -17,13 +17,13 @@ _SELECT = (
 )
 
 
-def integrity(conn: sqlite3.Connection) -> tuple[str, ...]:
+def integrity(conn: ReadConnection) -> tuple[str, ...]:
     """What SQLite finds wrong with the file itself; nothing if it is whole."""
     found = [str(row[0]) for row in conn.execute("PRAGMA integrity_check(20)")]
     return () if found == ["ok"] else tuple(found)
 
 
-def verify_some(conn: sqlite3.Connection, after: int) -> tuple[int, int, dict[str, str]]:
+def verify_some(conn: ReadConnection, after: int) -> tuple[int, int, dict[str, str]]:
     """Check up to STEP entries with an id above `after`.
 
     Returns the last id looked at, how many were, and what is wrong by key.
