@@ -20,10 +20,13 @@ from refrain_cache.errors import (
     CacheClosedError,
     CacheConfigError,
     CacheError,
+    CacheUnavailableError,
+    EntryError,
     FingerprintError,
     NotJsonError,
     OwnerFailedError,
     PortableFileError,
+    RecursiveComputeError,
 )
 from refrain_cache.fingerprint import Fingerprint, fingerprint, normalised
 from refrain_cache.settings import (
@@ -44,9 +47,11 @@ __all__ = [
     "CacheSettings",
     "CacheState",
     "CacheStats",
+    "CacheUnavailableError",
     "Clock",
     "Difference",
     "Entry",
+    "EntryError",
     "EntryPage",
     "Explanation",
     "Fingerprint",
@@ -60,6 +65,7 @@ __all__ = [
     "PortableFileError",
     "Progress",
     "Purged",
+    "RecursiveComputeError",
     "Selection",
     "SystemClock",
     "TimelinePoint",

@@ -20,7 +20,7 @@ from refrain_cache.entry import CacheState, Outcome
 from refrain_cache.errors import CacheClosedError, CacheError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.settings import CacheSettings, find_config, read_cache_settings
-from refrain_cache.threads import in_thread
+from refrain_cache.threads import as_raised, in_thread
 from refrain_cache.timing import Clock, Timing
 
 P = ParamSpec("P")
@@ -308,9 +308,7 @@ def _given(ended: Ended[T]) -> T:
     value, error = ended
     if error is None:
         return value  # type: ignore[return-value]
-    # A coroutine cannot raise StopIteration, so Python has wrapped it (PEP 479).
-    wrapped = error.__cause__ if isinstance(error, RuntimeError) else None
-    raise wrapped if isinstance(wrapped, (StopIteration, StopAsyncIteration)) else error
+    raise as_raised(error)
 
 
 class _Shared:

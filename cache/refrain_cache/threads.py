@@ -37,6 +37,12 @@ async def in_thread(work: Callable[[], T]) -> T:
     return result  # type: ignore[return-value]
 
 
+def as_raised(error: BaseException) -> BaseException:
+    """What was raised in the first place: no coroutine lets a StopIteration out (PEP 479)."""
+    wrapped = error.__cause__ if isinstance(error, RuntimeError) else None
+    return wrapped if isinstance(wrapped, (StopIteration, StopAsyncIteration)) else error
+
+
 def settle_soon(loop: asyncio.AbstractEventLoop, done: Settled) -> None:
     """Hand results to their futures on the loop that waits for them, waking it once."""
     # If the loop is closed nobody waits any more, and what was written is written.

@@ -22,7 +22,7 @@ from refrain_cache.lookup.flight import Flight, Flights, guard, nested
 from refrain_cache.lookup.tiers import Tiers
 from refrain_cache.sqlite.lease import NOT_KEPT, Owned
 from refrain_cache.sqlite.store import Store
-from refrain_cache.threads import in_thread
+from refrain_cache.threads import as_raised, in_thread
 from refrain_cache.timing import Clock, Timing
 
 log = logging.getLogger("refrain.cache")
@@ -259,7 +259,7 @@ class Answering:
         except BaseException as error:
             # Its type only: what it says may quote the question.
             cause = error.error if isinstance(error, RefusedError) else error
-            ending.give_back(type(cause).__name__)
+            ending.give_back(type(as_raised(cause)).__name__)
             raise
 
     def _note_unkept(self, key: str) -> None:
