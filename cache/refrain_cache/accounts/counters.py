@@ -103,7 +103,8 @@ class Counters:
             add_all(self._session, current)
             add_all(self._minutes.setdefault(self._start, {}), current)
             self._unsaved.append(MinuteTallies(self._start, current))
-            for old in sorted(self._minutes)[:-_TIMELINE_MINUTES]:
+            # In the order they were counted: a clock may have been ahead for a while.
+            for old in list(self._minutes)[:-_TIMELINE_MINUTES]:
                 del self._minutes[old]
         self._start = int(now // MINUTE_S) * MINUTE_S
         self._end = self._start + MINUTE_S

@@ -30,11 +30,12 @@ _READINGS: dict[StatsWindow, _Reading] = {
     "day": _Reading(_DAY_S, MINUTE_S, _HOUR_S),
     "all": _Reading(None, _ALL_TIME, _ALL_TIME),
 }
-# How long rows are kept: a grain's span, and one of its steps for the one in progress.
-_KEPT_S = (
-    ("tally", MINUTE_S, _DAY_S + _HOUR_S),
-    ("latency", MINUTE_S, 2 * _HOUR_S),
-    ("latency", _HOUR_S, _DAY_S + _HOUR_S),
+# How many spans in which something was counted are kept: those of the longest window, and some.
+# Not how old they may get: a clock that is ahead for a while would take a day's figures with it.
+_KEPT_SPANS = (
+    ("tally", MINUTE_S, (_DAY_S + _HOUR_S) // MINUTE_S),
+    ("latency", MINUTE_S, 2 * _HOUR_S // MINUTE_S),
+    ("latency", _HOUR_S, (_DAY_S + _HOUR_S) // _HOUR_S),
 )
 
 
@@ -64,10 +65,14 @@ def add(transaction: Transaction, minutes: Iterable[MinuteTallies]) -> None:
 
 
 def prune(transaction: Transaction) -> None:
-    """Drop the rows no window reads any more."""
-    for table, grain, kept in _KEPT_S:
+    """Drop the rows no window reads any more. Worth doing once a minute."""
+    for table, grain, kept in _KEPT_SPANS:
         transaction.conn.execute(
-            f"DELETE FROM {table} WHERE grain = ? AND start < ?", (grain, transaction.now - kept)
+            # The maximum, not a LIMIT 1: SQLite 3.40 loses the OFFSET of such a subquery.
+            f"DELETE FROM {table} WHERE grain = ?1 AND start <= (SELECT max(start) FROM ("
+            f"SELECT DISTINCT start FROM {table} WHERE grain = ?1 "
+            "ORDER BY start DESC LIMIT -1 OFFSET ?2))",
+            (grain, kept),
         )
 
 
@@ -87,15 +92,15 @@ def read(conn: ReadConnection, window: StatsWindow, now: float) -> Rolled:
     since = begun_at if reading.span_s is None else now - reading.span_s
     tallies: Tallies = {}
     for kind, model, name, n in conn.execute(
-        "SELECT kind, model, name, sum(n) FROM tally WHERE grain = ? AND start >= ? "
+        "SELECT kind, model, name, sum(n) FROM tally WHERE grain = ? AND start BETWEEN ? AND ? "
         "GROUP BY kind, model, name",
-        (reading.count_grain, _first(since, reading.count_grain)),
+        (reading.count_grain, _first(since, reading.count_grain), now),
     ):
         tallies.setdefault((kind, model), Tally()).counts[name] = n
     for kind, model, series, bucket, n in conn.execute(
-        "SELECT kind, model, series, bucket, sum(n) FROM latency WHERE grain = ? AND start >= ? "
-        "GROUP BY kind, model, series, bucket",
-        (reading.latency_grain, _first(since, reading.latency_grain)),
+        "SELECT kind, model, series, bucket, sum(n) FROM latency "
+        "WHERE grain = ? AND start BETWEEN ? AND ? GROUP BY kind, model, series, bucket",
+        (reading.latency_grain, _first(since, reading.latency_grain), now),
     ):
         tallies.setdefault((kind, model), Tally()).latencies[series][bucket] = n
     # "All time" has no minutes of its own: its timeline is the last day's.
@@ -105,8 +110,11 @@ def read(conn: ReadConnection, window: StatsWindow, now: float) -> Rolled:
         for start, hits, misses, saved in conn.execute(
             "SELECT start, total(n) FILTER (WHERE name LIKE ? OR name = ?), "
             "total(n) FILTER (WHERE name LIKE ?), total(n) FILTER (WHERE name = ?) "
-            "FROM tally WHERE grain = ? AND start >= ? GROUP BY start ORDER BY start",
-            (HIT + "%", COALESCED, MISS + "%", SAVED_MS, MINUTE_S, _first(timeline_from, MINUTE_S)),
+            "FROM tally WHERE grain = ? AND start BETWEEN ? AND ? GROUP BY start ORDER BY start",
+            (
+                *(HIT + "%", COALESCED, MISS + "%", SAVED_MS),
+                *(MINUTE_S, _first(timeline_from, MINUTE_S), now),
+            ),
         )
     ]
     return Rolled(tallies, points, since)

@@ -72,6 +72,8 @@ class Store:
         self._clock = clock
         self._timing = timing
         self._leases = 0
+        # The minute at whose first flush the upkeep was done last.
+        self._pruned_at: int | None = None
         loop = asyncio.get_running_loop()
         busy_ms = int(timing.busy * 1000)
         place = self._place = Place(path, migrations)
@@ -284,7 +286,9 @@ class Store:
                     "INSERT OR REPLACE INTO fact VALUES ('last_miss', ?)", (last_miss,)
                 )
             lease.sweep(transaction)
-            _prune(transaction)
+            if minutes and minutes[-1].start != self._pruned_at:
+                self._pruned_at = minutes[-1].start
+                _prune(transaction)
 
         try:
             await self.write(work)
