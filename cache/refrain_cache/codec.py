@@ -60,11 +60,12 @@ def encode(value: Any) -> Encoded:
     """The stored form of a JSON value. Raises NotJsonError for what JSON cannot give back."""
     exact = _is_exact(value, _DEEPEST)
     try:
-        data = _encode(value).encode("utf-8", "surrogatepass")
+        data = _in_parts(value).encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, RecursionError) as error:
         raise NotJsonError(f"the answer is not JSON: {error}") from error
     digest = sha256(data).digest()
-    copy = copied(value) if exact else None
+    # No copy of a large one: making it holds up every other thread.
+    copy = copied(value) if exact and len(data) <= LARGE_BYTES else None
     if len(data) > PACK_ABOVE_BYTES:
         return Encoded(zlib.compress(data, _PACK_LEVEL), True, digest, copy)
     return Encoded(data, False, digest, copy)
@@ -94,6 +95,16 @@ def decode(data: bytes, packed: bool, digest: bytes) -> Any:
     if sha256(data).digest() != digest:
         raise DamagedError("its bytes do not match their digest")
     return _scan(data.decode("utf-8", "surrogatepass"))[0]
+
+
+def _in_parts(value: Any) -> str:
+    """A value as JSON, a large one part by part: the encoder holds up every other thread."""
+    if not is_large(value) or not isinstance(value, (dict, list, tuple)):
+        return _encode(value)
+    if isinstance(value, dict):
+        named = (f"{_encode(name)}:{_in_parts(inner)}" for name, inner in value.items())
+        return f"{{{','.join(named)}}}"
+    return f"[{','.join(map(_in_parts, value))}]"
 
 
 def is_large(value: Any) -> bool:
