@@ -3,6 +3,7 @@
 from refrain_cache.accounts.stats import CacheStats, KindStats, ModelStats, TimelinePoint
 from refrain_cache.accounts.tally import Percentiles
 from refrain_cache.cache import AsyncCache
+from refrain_cache.cached import cached
 from refrain_cache.entry import (
     CacheState,
     Difference,
@@ -72,6 +73,7 @@ __all__ = [
     "Timing",
     "Transferred",
     "Verified",
+    "cached",
     "find_config",
     "fingerprint",
     "get_cache",
