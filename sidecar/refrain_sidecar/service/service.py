@@ -8,8 +8,8 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from refrain_cache import CacheUnavailableError, Selection, Transferred, Verified
 from refrain_cache import Progress as Counting
-from refrain_cache import Selection, Transferred, Verified
 from refrain_sidecar import protocol
 from refrain_sidecar.config import LiveConfig
 from refrain_sidecar.config.settings import Settings
@@ -121,7 +121,10 @@ class Service:
         async with self.parts as parts:
             moving.demand_use(parts.cache, writing=not params.dry_run)
             with _bad_key_refused():
-                gone = await parts.cache.purge(selection, dry_run=params.dry_run)
+                try:
+                    gone = await parts.cache.purge(selection, dry_run=params.dry_run)
+                except CacheUnavailableError as error:
+                    raise moving.CacheNotInUse(str(error)) from error
         return protocol.PurgeResult(gone.entries, gone.bytes, params.dry_run)
 
     async def entries(self, params: protocol.EntriesParams) -> protocol.EntriesResult:
