@@ -17,7 +17,6 @@ from refrain_cache.accounts import explain
 from refrain_cache.accounts.books import Books, explanation_from
 from refrain_cache.accounts.explain import Facts, Tombstone
 from refrain_cache.accounts.stats import CacheStats, StatsWindow, build, timeline_of
-from refrain_cache.codec import is_large
 from refrain_cache.entry import (
     CacheState,
     EntryOrder,
@@ -29,11 +28,10 @@ from refrain_cache.entry import (
     Selection,
     Transferred,
     Verified,
-    new_entry,
 )
 from refrain_cache.errors import CacheUnavailableError
 from refrain_cache.fingerprint import Fingerprint, fingerprint
-from refrain_cache.lookup.answering import Answering, Question
+from refrain_cache.lookup.answering import Answering, Question, entry_of
 from refrain_cache.lookup.memory import MemoryTier
 from refrain_cache.lookup.tiers import Tiers
 from refrain_cache.settings import DATABASE_NAME, CacheSettings, resolve_cache_dir
@@ -42,7 +40,6 @@ from refrain_cache.sqlite.faults import StoreFault
 from refrain_cache.sqlite.portable import announced, read_export, write_export
 from refrain_cache.sqlite.store import Store
 from refrain_cache.sqlite.verify import integrity, verify_some
-from refrain_cache.threads import in_thread
 from refrain_cache.timing import Clock, SystemClock, Timing
 
 log = logging.getLogger("refrain.cache")
@@ -263,11 +260,8 @@ class AsyncCache:
         """
         fp = fingerprint(cache_type, content, params=params, identity=identity)
         ttl_s = self._settings.ttl_of(cache_type) if ttl is None else ttl
-        make = functools.partial(
-            new_entry, fp, value, ttl=ttl_s, cost_ms=cost_ms, label=label, model=model or fp.model
-        )
-        new = await in_thread(make) if is_large(value) else make()
-        return await self._tiers.put(new)
+        given = {"ttl": ttl_s, "cost_ms": cost_ms, "label": label, "model": model or fp.model}
+        return await self._tiers.put(await entry_of(fp, value, **given))
 
     # --- looking around -------------------------------------------------------------------------
 

@@ -56,11 +56,15 @@ class Encoded:
         return decode(self.data, self.packed, self.digest)
 
 
-def encode(value: Any) -> Encoded:
-    """The stored form of a JSON value. Raises NotJsonError for what JSON cannot give back."""
+def encode(value: Any, *, large: bool = False) -> Encoded:
+    """The stored form of a JSON value; `large` makes it part by part (see `is_large`).
+
+    Raises NotJsonError for what JSON cannot give back.
+    """
     exact = _is_exact(value, _DEEPEST)
     try:
-        data = _in_parts(value).encode("utf-8", "surrogatepass")
+        text = _in_parts(value) if large else _encode(value)
+        data = text.encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, RecursionError) as error:
         raise NotJsonError(f"the answer is not JSON: {error}") from error
     digest = sha256(data).digest()

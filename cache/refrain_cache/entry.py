@@ -201,17 +201,18 @@ def new_entry(
     cost_ms: float,
     label: str | Callable[[Any], str],
     model: str,
+    large: bool = False,
 ) -> NewEntry:
     """A JSON `value` as an entry that can be stored and given back as it is.
 
     `ttl` is seconds, infinite or None for ever; `cost_ms` what the answer took to make. A label
-    that cannot be made is left out. Raises EntryError, naming what is wrong (NotJsonError: the
-    value).
+    that cannot be made is left out; `large` is as of `codec.encode`. Raises EntryError, naming what
+    is wrong (NotJsonError: the value).
     """
     for name, number in (("ttl", ttl), ("cost", cost_ms)):
         if number is not None and (not isinstance(number, (int, float)) or math.isnan(number)):
             raise EntryError(f"its {name} is {number!r}, no number")
-    encoded = encode(value)
+    encoded = encode(value, large=large)
     texts = (_label(label, value), model, fingerprint.kind, fingerprint.content, fingerprint.recipe)
     try:
         sizes = [len(text) if text.isascii() else len(text.encode()) for text in texts]

@@ -243,7 +243,14 @@ class Answering:
             encoded: Encoded | None = None
             refusal: str | None = None
             try:
-                new = await _entry_of(question, value, cost_ms)
+                new = await entry_of(
+                    fp,
+                    value,
+                    ttl=question.ttl,
+                    cost_ms=cost_ms,
+                    label=question.label,
+                    model=question.model,
+                )
                 encoded = new.encoded
                 keeping = self._tiers.keep(new, owned)
             except EntryError as error:
@@ -272,17 +279,11 @@ class Answering:
         return self._tick() < self._unkept.get(key, 0.0)
 
 
-async def _entry_of(question: Question, value: Any, cost_ms: float) -> NewEntry:
-    make = partial(
-        new_entry,
-        question.fingerprint,
-        value,
-        ttl=question.ttl,
-        cost_ms=cost_ms,
-        label=question.label,
-        model=question.model,
-    )
-    return await in_thread(make) if is_large(value) else make()
+async def entry_of(fingerprint: Fingerprint, value: Any, **given: Any) -> NewEntry:
+    """As `new_entry`, whose arguments these are; a large value is encoded beside the loop."""
+    if is_large(value):
+        return await in_thread(partial(new_entry, fingerprint, value, large=True, **given))
+    return new_entry(fingerprint, value, **given)
 
 
 def _validated(validate: Callable[[Any], None], value: Any) -> None:
