@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from attrs import asdict, frozen
 from cattrs import BaseValidationError, Converter
 
+from refrain_sidecar.config.replacing import replace_text
 from refrain_sidecar.cpu.facts import CpuFacts
 from refrain_sidecar.inference.models.manifest import data_dir
 from refrain_sidecar.protocol import EngineName
@@ -89,17 +87,8 @@ class CalibrationFile:
         """Write `calibration` in the place of its machine's and model's last. Raises OSError."""
         same = (calibration.machine, calibration.model)
         others = [other for other in self.kept() if (other.machine, other.model) != same]
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with NamedTemporaryFile(
-            "w", dir=self.path.parent, prefix=FILE_NAME, delete=False, encoding="utf-8"
-        ) as file:
-            json.dump([asdict(one) for one in (*others, calibration)], file, indent=2)
-        try:
-            os.replace(file.name, self.path)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(file.name)
-            raise
+        records = [asdict(one) for one in (*others, calibration)]
+        replace_text(self.path, json.dumps(records, indent=2))
 
     def _read(self) -> list[Any]:
         try:
