@@ -32,6 +32,7 @@ export interface EngineInfo {
   digest: string;
   version: string;
   baseUrl: string | null;
+  offline: boolean;
 }
 
 export interface Percentiles {

@@ -27,13 +27,14 @@ export function statusText(
   }
   const spinning = busy || state === "starting";
   const rate = percent(stats?.hitRate ?? null);
-  const warning = stats !== undefined && (stats.state.mode === "bypass" || noEngine(stats));
+  const away = stats?.engine?.offline === true;
+  const warning = stats !== undefined && (stats.state.mode === "bypass" || noEngine(stats) || away);
   const icon = spinning ? "$(loading~spin)" : warning ? "$(warning)" : "$(history)";
   return {
-    text: `${icon} ${rate}`,
+    text: `${icon} ${rate}${away ? " · engine offline" : ""}`,
     tooltip: stats === undefined ? "**Refrain** is starting…" : tooltip(stats),
     warning,
-    spoken: stats?.hitRate == null ? "Refrain: no lookup yet" : `Refrain: hit rate ${rate}`,
+    spoken: `Refrain: ${stats?.hitRate == null ? "no lookup yet" : `hit rate ${rate}`}${away ? ", engine offline" : ""}`,
   };
 }
 
@@ -52,6 +53,9 @@ function tooltip(stats: StatsResult): string {
   }
   if (noEngine(stats)) {
     paragraphs.push(`$(warning) **No engine**: ${escaped(stats.engineMessage ?? "")}`);
+  }
+  if (stats.engine?.offline === true) {
+    paragraphs.push(`$(warning) **Engine offline**, stored answers are given: ${escaped(stats.engineMessage ?? "")}`);
   }
   const seen = stats.kinds.filter((kind) => kind.hits + kind.coalesced + kind.misses + kind.bypassed > 0);
   if (seen.length > 0) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { escaped, statusText } from "../src/statusText";
-import { kindOf, statsOf } from "./samples";
+import { enrichmentOf, kindOf, statsOf } from "./samples";
 
 it("shows a dash before the first lookup", () => {
   const face = statusText("running", statsOf({ lookups: 0, hitRate: null, kinds: [] }), false, "");
@@ -44,6 +44,15 @@ it("warns when no engine was found, not while none has been looked for", () => {
   const face = statusText("running", statsOf({ engine: null, engineMessage: "Ollama does not answer." }), false, "");
   assert.equal(face.warning, true);
   assert.match(face.tooltip, /No engine\*\*: Ollama does not answer\\\./);
+});
+
+it("warns while the engine is away, and says why beside the hit rate", () => {
+  const engine = { ...enrichmentOf().engine, offline: true };
+  const face = statusText("running", statsOf({ engine, engineMessage: "Ollama does not answer." }), false, "");
+  assert.equal(face.text, "$(warning) 67% · engine offline");
+  assert.equal(face.warning, true);
+  assert.match(face.spoken, /engine offline/);
+  assert.match(face.tooltip, /Engine offline\*\*, stored answers are given: Ollama does not answer\\\./);
 });
 
 it("says why the sidecar is stopped", () => {

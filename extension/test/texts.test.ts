@@ -31,6 +31,8 @@ it("says an enrichment in one line, by its costliest stage", () => {
   assert.equal(resultLine(enrichmentOf()), "happy › grateful › thankful · HIT (memory) · 0.40 ms");
   const stages = [stageOf({ tier: "disk" }), stageOf({ stage: 2, outcome: "miss", tier: null })];
   assert.match(resultLine(enrichmentOf({ stages, totalMs: 812 })), /· MISS · 812 ms$/);
+  const engine = { ...enrichmentOf().engine, offline: true };
+  assert.match(resultLine(enrichmentOf({ engine })), /· HIT \(memory\) · engine offline · 0\.40 ms$/);
 });
 
 it("cuts an excerpt at a word", () => {

@@ -87,8 +87,8 @@ def counting(console: Console, title: str) -> Iterator[Callable[[int, int | None
 
 
 def outcome(stage: p.StageReport) -> Text:
-    """`HIT (memory)`, `MISS (never seen)`."""
-    detail = stage.tier or stage.reason
+    """`HIT (memory)`, `HIT (disk, engine offline)`, `MISS (never seen)`."""
+    detail = ", ".join(filter(None, (stage.tier, stage.reason)))
     text = Text(stage.outcome.upper(), style=_OUTCOME_STYLE[stage.outcome])
     return text.append(f" ({detail})", style="dim") if detail else text
 

@@ -14,6 +14,7 @@ from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.schemas import Schema, parsed
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing
+from refrain_sidecar.inference.last_known import Identity
 from refrain_sidecar.inference.ollama.messages import (
     ChatAnswer,
     ChatRequest,
@@ -32,13 +33,9 @@ class Asking:
     """One way to ask for both stages, so that no request makes the engine load the model anew."""
 
     def __init__(self, chooser: EngineChooser, inference: InferenceSettings) -> None:
-        self._chooser = chooser
+        self.chooser = chooser
         self._inference = inference
         self._options = frozen_options(inference, threads_in_force(inference))
-
-    async def engine(self) -> Engine:
-        """The engine that answers. Raises InferenceError."""
-        return await self._chooser.engine()
 
     @property
     def num_ctx(self) -> int:
@@ -47,7 +44,7 @@ class Asking:
 
     def identity(
         self,
-        engine: Engine,
+        engine: Identity,
         *,
         prompt: str,
         schema: Any,
@@ -185,5 +182,5 @@ class Asking:
             return await engine.client.chat(request)
         except (EngineUnreachable, ModelMissing) as error:
             LOG.info("The engine is chosen again with the next request: %s", error.message)
-            self._chooser.forget()
+            self.chooser.forget()
             raise

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+from attrs import evolve
+
 from refrain_cache import CacheError, Fingerprint, Outcome, OwnerFailedError
+from refrain_sidecar.inference.choose import Engine, EngineChooser, Offline
+from refrain_sidecar.inference.last_known import Identity
 
 LOG = logging.getLogger("refrain")
 
+OFFLINE = "engine offline"
+
 T = TypeVar("T")
+
+
+class _AnotherEngine(Exception):
+    """The engine that was away has come back as another: its answer has another fingerprint."""
 
 
 class Keeper(Protocol):
@@ -32,31 +43,54 @@ class Keeper(Protocol):
 
 async def kept(
     cache: Keeper,
-    fp: Fingerprint,
-    compute: Callable[[], Awaitable[T]],
+    chooser: EngineChooser,
+    asked: Callable[[Identity], Fingerprint],
+    compute: Callable[[Engine], Awaitable[T]],
     *,
     fresh: bool,
     validate: Callable[[T], None],
     label: Callable[[T], str],
-    model: str,
 ) -> Outcome[T]:
-    """The answer for `fp`. Raises what `compute` and `validate` raise, nothing of the cache's."""
+    """What is stored for `asked` of the engine, or `compute` gets out of it.
+
+    While the engine is away, what is stored under its last known identity is a hit whose `reason`
+    is OFFLINE. Raises what `compute` and `validate` raise and why there is no engine; nothing of
+    the cache's.
+    """
+    known = await (chooser.engine() if fresh else chooser.known())
+    fp = asked(known)
+
+    async def computed() -> T:
+        if not isinstance(known, Offline):
+            return await compute(known)
+        # Only a look can say whether it is away still, and whether it is what it was.
+        engine = await asyncio.shield(known.look)
+        if asked(engine) != fp:
+            raise _AnotherEngine
+        return await compute(engine)
 
     async def ask() -> Outcome[T]:
         return await cache.get_or_compute(
-            fp, compute, fresh=fresh, validate=validate, label=label, model=model
+            fp, computed, fresh=fresh, validate=validate, label=label, model=known.model
         )
 
     try:
         try:
-            return await ask()
+            outcome = await ask()
         except OwnerFailedError as error:
             LOG.info("Another process failed at this answer, so it is asked here: %s", error)
-            return await ask()
+            outcome = await ask()
+    except _AnotherEngine:
+        return await kept(
+            cache, chooser, asked, compute, fresh=fresh, validate=validate, label=label
+        )
     except CacheError as error:
         LOG.warning("The cache failed, so the answer is computed without it: %s", error)
         began = time.perf_counter()
-        value = await compute()
+        value = await compute(known if isinstance(known, Engine) else await chooser.engine())
         validate(value)
         took_ms = (time.perf_counter() - began) * 1000
         return Outcome(value, "bypass", None, fp.key, str(error), 0.0, took_ms, took_ms, 0.0)
+    if isinstance(known, Offline) and outcome.outcome == "hit":
+        return evolve(outcome, reason=OFFLINE)
+    return outcome

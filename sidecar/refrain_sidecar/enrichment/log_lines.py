@@ -32,7 +32,8 @@ def stage2(outcome: Outcome[Any], primary: str, secondary: str) -> str:
 
 def _line(outcome: Outcome[Any], stage: int, what: str) -> str:
     word, how = _HOW[outcome.outcome]
-    reason = f" ({outcome.reason})" if word in ("BYPASS", "REFUSED") and outcome.reason else ""
+    # A miss is always for a reason, and *Explain Last Miss* tells it.
+    reason = f" ({outcome.reason})" if word != "MISS" and outcome.reason else ""
     return f"[CACHE {word}] Stage {stage}: {what} → {how}{reason}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 # How the feeling was named: from the log-probability of every word of the wheel, from the
 # likeliest tokens only, or from a word generated under a schema.
@@ -18,7 +18,7 @@ class WheelPlace(TypedDict):
 
 
 class Provenance(TypedDict):
-    """What made an answer. `prompt` is the prompt's id."""
+    """What made an answer. `prompt` is the prompt's id; `offline`: given while it was away."""
 
     engine: str
     model: str
@@ -26,6 +26,7 @@ class Provenance(TypedDict):
     version: str
     prompt: str
     way: Way
+    offline: NotRequired[bool]
 
 
 class Enrichment(TypedDict):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, field, frozen
 
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.inference import models
@@ -19,6 +19,7 @@ from refrain_sidecar.inference.errors import (
     ModelMissing,
     NoEngine,
 )
+from refrain_sidecar.inference.last_known import Identity, LastKnown
 from refrain_sidecar.inference.ollama import failures
 from refrain_sidecar.inference.ollama.client import OllamaClient, find_tag
 from refrain_sidecar.inference.ollama.messages import OLLAMA_MAX_LOGPROBS
@@ -33,19 +34,14 @@ LOOK_LONGEST_S = 1.5
 # A model can be pulled anew under its old name while we run: this old, a choice is looked at
 # again behind the scenes.
 LOOK_AGAIN_S = 60.0
+# Nor does a stored answer wait for an engine that was away so short a while ago.
+AWAY_S = 2.0
 
 
 @frozen
-class Engine:
-    """What answers. `model`, `digest` and `version` belong in every fingerprint.
+class Engine(Identity):
+    """What answers. `max_logprobs` is how many alternatives a token it gives."""
 
-    `max_logprobs` is how many alternatives a token it gives.
-    """
-
-    name: Literal["ollama", "embedded"]
-    model: str
-    digest: str
-    version: str
     base_url: str
     max_logprobs: int
     client: OllamaClient
@@ -56,20 +52,38 @@ class Engine:
         return self.max_logprobs > OLLAMA_MAX_LOGPROBS
 
 
+@frozen
+class Offline(Identity):
+    """What the engine last was, while it is away; `reason` says why, and what to start.
+
+    `look` is the last look for it. It may be under way, and find it.
+    """
+
+    reason: str
+    look: asyncio.Task[Engine] = field(eq=False, repr=False)
+    base_url: None = None
+
+
 class EngineChooser:
     """Chooses once and remembers; `forget` makes the next request choose again.
 
     Belongs to one event loop. Requests that come while it chooses share the one choice.
+
+    `found` and `problem` say what the last look came to (None: nobody has looked, or there is
+    nothing to say); `changed` is called when that changes.
     """
 
     def __init__(self, settings: Settings, num_thread: int) -> None:
         self._inference = settings.inference
         self._networking = settings.networking
         self._num_thread = num_thread
+        self._last_known = LastKnown(settings)
+        self.found: Engine | Offline | None = None
+        self.problem: str | None = None
+        self.changed: Callable[[], None] = lambda: None
         self._engine: Engine | None = None
         self._looked_at = 0.0
-        self._choosing: asyncio.Task[Engine] | None = None
-        self._looking_again: asyncio.Task[None] | None = None
+        self._looking_now: asyncio.Task[Engine] | None = None
         self._ollama: OllamaClient | None = None
         self._embedded: OllamaClient | None = None
         self._process: EmbeddedProcess | None = None
@@ -82,10 +96,25 @@ class EngineChooser:
         """
         if (engine := self._remembered()) is not None:
             return engine
-        if self._choosing is None:
-            self._choosing = _heard(self._choose())
-            self._choosing.add_done_callback(self._chosen)
-        return await asyncio.shield(self._choosing)
+        return await asyncio.shield(self._look())
+
+    async def known(self) -> Engine | Offline:
+        """The engine that answers or, while it is away, what it last was, without waiting for it.
+
+        Raises as `engine` does when that is not known.
+        """
+        if (engine := self._remembered()) is not None:
+            return engine
+        if isinstance(self.found, Offline):
+            if monotonic() - self._looked_at > AWAY_S:
+                self.found = evolve(self.found, look=self._look())
+            return self.found
+        try:
+            return await self.engine()
+        except InferenceError:
+            if not isinstance(self.found, Offline):
+                raise
+            return self.found
 
     def forget(self) -> None:
         """Choose again at the next request. For one, after EngineUnreachable or ModelMissing."""
@@ -94,10 +123,9 @@ class EngineChooser:
     async def close(self) -> None:
         """Close all connections and stop the embedded engine, if it was started here."""
         self.forget()
-        for task in (self._choosing, self._looking_again):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        if self._looking_now is not None:
+            self._looking_now.cancel()
+            await asyncio.gather(self._looking_now, return_exceptions=True)
         for client in (self._ollama, self._embedded):
             if client is not None:
                 await client.close()
@@ -108,28 +136,50 @@ class EngineChooser:
 
     # --- choosing ---------------------------------------------------------------------------
 
+    def _look(self) -> asyncio.Task[Engine]:
+        """The look under way, or a new one."""
+        if self._looking_now is None:
+            self._looking_now = asyncio.create_task(self._choose())
+            self._looking_now.add_done_callback(self._looked)
+        return self._looking_now
+
     async def _choose(self) -> Engine:
         wanted = self._inference.engine
         if wanted == "ollama":
-            engine = await self._look_at_ollama()
-        elif wanted == "embedded":
-            engine = await self._start_embedded()
-        else:
-            engine = await self._either()
-        log.info(
-            "The engine is %s %s at %s with %s",
-            engine.name,
-            engine.version,
-            engine.base_url,
-            engine.model,
-        )
-        return engine
+            return await self._look_at_ollama()
+        if wanted == "embedded":
+            return await self._start_embedded()
+        return await self._either()
 
-    def _chosen(self, task: asyncio.Task[Engine]) -> None:
-        self._choosing = None
-        if not task.cancelled() and task.exception() is None:
-            self._engine = task.result()
-            self._looked_at = monotonic()
+    def _looked(self, task: asyncio.Task[Engine]) -> None:
+        self._looking_now, self._looked_at = None, monotonic()
+        if task.cancelled():
+            return
+        before = (self.found, self.problem)
+        # Asked for here, a failure counts as seen: whoever waited for it may have been cancelled.
+        error = task.exception()
+        if error is None:
+            self._found(task.result())
+        else:
+            self._engine = None
+            self.problem = str(error)
+            last = self._last_known.read() if isinstance(error, InferenceError) else None
+            self.found = Offline(**asdict(last), reason=str(error), look=task) if last else None
+        if before != (self.found, self.problem):
+            self.changed()
+
+    def _found(self, engine: Engine) -> None:
+        before = self.found
+        self._engine = self.found = engine
+        self.problem = None
+        if engine == before:
+            return
+        named = f"{engine.name} {engine.version} at {engine.base_url} with {engine.model}"
+        log.info("The engine is %s", named)
+        if before is not None and before.digest != engine.digest:
+            log.info("The model has changed: %s → %s", before.digest[:12], engine.digest[:12])
+        identity = Identity(engine.name, engine.model, engine.digest, engine.version)
+        asyncio.get_running_loop().run_in_executor(None, self._last_known.keep, identity)
 
     async def _either(self) -> Engine:
         try:
@@ -245,29 +295,6 @@ class EngineChooser:
             log.warning("The embedded engine has ended; it is started anew.")
             self.forget()
             return None
-        if self._looking_again is None and monotonic() - self._looked_at > LOOK_AGAIN_S:
-            self._looking_again = _heard(self._look_again(engine))
-            self._looking_again.add_done_callback(self._looked_again)
+        if monotonic() - self._looked_at > LOOK_AGAIN_S:
+            self._look()
         return engine
-
-    async def _look_again(self, before: Engine) -> None:
-        try:
-            now = await self._look_at_ollama()
-        except InferenceError as error:
-            log.info("The engine is chosen again with the next request: %s", error.message)
-            self.forget()
-            return
-        self._looked_at = monotonic()
-        if self._engine is before and now != before:
-            log.info("%s has changed: %s → %s", now.model, before.digest[:12], now.digest[:12])
-            self._engine = now
-
-    def _looked_again(self, _: asyncio.Task[None]) -> None:
-        self._looking_again = None
-
-
-def _heard(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-    """A task whose failure counts as seen: whoever waited for it may have been cancelled."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return task

@@ -48,6 +48,7 @@ class EngineInfo:
     """Which engine and model answer. `digest` is the model's content digest.
 
     `base_url` is None where a stored answer is described: it may have been made elsewhere.
+    `offline`: it is away; this is what it last was, and what is stored under it is still given.
     """
 
     name: EngineName
@@ -55,6 +56,7 @@ class EngineInfo:
     digest: str
     version: str
     base_url: str | None
+    offline: bool
 
 
 @frozen
@@ -87,7 +89,8 @@ class EnrichParams:
 
 @frozen
 class StageReport:
-    """How one stage was answered. `reason` says why it missed or was bypassed."""
+    """How one stage was answered. `reason` says why it missed or was bypassed,
+    on a hit "engine offline" where the engine was away."""
 
     stage: int
     kind: str
@@ -200,7 +203,10 @@ class TimelinePoint:
 
 @frozen
 class StatsResult:
-    """What the cache holds and what it was worth. Rates are None before the first lookup."""
+    """What the cache holds and what it was worth. Rates are None before the first lookup.
+
+    `engine_message` says why `engine` is None or offline.
+    """
 
     state: CacheState
     window: StatsWindow

@@ -73,7 +73,8 @@ async def _engine(parts: Assembly) -> Check:
     try:
         engine = await parts.chooser.engine()
     except InferenceError as error:
-        return Check("Engine", "fail", error.message, "Hits are still answered; misses are not.")
+        given = "nothing is answered" if parts.chooser.found is None else "only hits are answered"
+        return Check("Engine", "fail", error.message, f"Until then {given}.")
     message = f"{engine.name} {engine.version} with {engine.model} at {engine.base_url}"
     return Check("Engine", "ok", message, None)
 

@@ -15,7 +15,7 @@ from refrain_sidecar.config import LiveConfig
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import cpu_threads
 from refrain_sidecar.enrichment import InputRefused
-from refrain_sidecar.inference.choose import Engine
+from refrain_sidecar.inference.choose import Offline
 from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.service import moving
 from refrain_sidecar.service.assembly import Assembly
@@ -43,8 +43,6 @@ class Service:
         self._reading_ahead = ReadingAhead(self._background, self._read_ahead)
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._engine: Engine | None = None
-        self._engine_message: str | None = None
 
     async def open(self, *, preload: bool = False, follow: bool = False) -> None:
         """Open the cache; `preload` loads the model behind the scenes, `follow` applies edits."""
@@ -85,7 +83,6 @@ class Service:
         """Both stages (or the first) for one text."""
         with self._reading_ahead.paused():
             async with self.parts as parts:
-                await self._engine_of(parts)
                 return await enrich(parts, params, progress)
 
     async def warm(
@@ -94,18 +91,15 @@ class Service:
         """Enrich ahead of time, so that the first real request is a hit."""
         with self._reading_ahead.paused():
             async with self.parts as parts:
-                await self._engine_of(parts)
+                await parts.chooser.known()
                 return await warm(parts, params, progress)
 
     async def stats(self, params: protocol.StatsParams) -> protocol.StatsResult:
         async with self.parts as parts:
             held = await parts.cache.get_stats(params.window)
-        return restate(
-            protocol.StatsResult,
-            held,
-            engine=self._engine and restate(protocol.EngineInfo, self._engine),
-            engine_message=self._engine_message,
-        )
+        found, problem = parts.chooser.found, parts.chooser.problem
+        engine = found and restate(protocol.EngineInfo, found, offline=isinstance(found, Offline))
+        return restate(protocol.StatsResult, held, engine=engine, engine_message=problem)
 
     async def purge(self, params: protocol.PurgeParams) -> protocol.PurgeResult:
         """Purge what `params` selects.
@@ -141,7 +135,6 @@ class Service:
                 with _bad_key_refused():
                     found = await parts.cache.explain_key(params.key)
             elif params.text is not None:
-                await self._engine_of(parts)
                 timestamp = parse_timestamp(params.timestamp)
                 fingerprint = await parts.scorer.fingerprint(params.text, timestamp)
                 found = await parts.cache.explain(fingerprint)
@@ -177,6 +170,7 @@ class Service:
         logging.getLogger("refrain").setLevel(settings.logging.level.upper())
         assembly = Assembly(settings)
         await assembly.open()
+        assembly.chooser.changed = self._changed
         self._unsubscribe()
         self._unsubscribe = assembly.cache.subscribe(self._changed)
         self._assembly = assembly
@@ -185,14 +179,12 @@ class Service:
         old = self.parts
         await self._begin(settings)
         self._background.start(old.close(), "Closing what the old configuration made")
-        self._engine, self._engine_message = None, None
         self._background.start(self._preload(), "Preloading the model")
         self._changed()
 
     async def _preload(self) -> None:
         async with self.parts as parts:
-            with contextlib.suppress(InferenceError):  # kept as engine_message; asking repeats it
-                await self._engine_of(parts)
+            with contextlib.suppress(InferenceError):  # the chooser keeps it; asking repeats it
                 await parts.scorer.prepare()
                 self._reading_ahead.begin()
 
@@ -200,20 +192,6 @@ class Service:
         async with self.parts as parts:
             with contextlib.suppress(InferenceError):
                 await parts.post_enricher.prepare()
-
-    async def _engine_of(self, parts: Assembly) -> Engine:
-        """The engine that answers, remembered for the statistics with what went wrong."""
-        before = (self._engine, self._engine_message)
-        try:
-            self._engine = await parts.chooser.engine()
-            self._engine_message = None
-            return self._engine
-        except InferenceError as error:
-            self._engine, self._engine_message = None, error.message
-            raise
-        finally:
-            if before != (self._engine, self._engine_message):
-                self._changed()
 
     def _changed(self) -> None:
         for listener in self._listeners:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from refrain_cache import Outcome
 from refrain_sidecar import protocol
 from refrain_sidecar.enrichment import Enrichment, InputRefused, PostEnrichment
+from refrain_sidecar.enrichment.keeping import OFFLINE
 from refrain_sidecar.service.assembly import Assembly
 from refrain_sidecar.service.restate import restate
 
@@ -68,20 +69,23 @@ def _result(
         protocol.EnrichResult,
         first.value,
         post_enrichment=second and second.value,
-        engine=_maker(first.value["provenance"]),
+        engine=_maker(
+            first.value["provenance"], offline=any(stage.reason == OFFLINE for stage in stages)
+        ),
         stages=stages,
         total_ms=total_ms,
         saved_ms=sum(stage.saved_ms for stage in stages),
     )
 
 
-def _maker(provenance: Mapping[str, Any]) -> protocol.EngineInfo:
+def _maker(provenance: Mapping[str, Any], *, offline: bool) -> protocol.EngineInfo:
     return protocol.EngineInfo(
         provenance["engine"],
         provenance["model"],
         provenance["digest"],
         provenance["version"],
         base_url=None,
+        offline=offline,
     )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from refrain_cache import CacheSettings
 from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.inference import choose
-from refrain_sidecar.inference.choose import Engine, EngineChooser
+from refrain_sidecar.inference.choose import Engine, EngineChooser, Offline
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing, NoEngine
 
 from .misbehaving import Answer, Exchange, MisbehavingServer
@@ -26,12 +27,13 @@ def _nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def chooser_for() -> AsyncIterator[Chooser]:
+async def chooser_for(tmp_path: Path) -> AsyncIterator[Chooser]:
     made: list[EngineChooser] = []
 
     def make(base_url: str, engine: str = "auto", model: str = "llama3.2:3b") -> EngineChooser:
         inference = InferenceSettings(engine=engine, base_url=base_url, model=model)  # type: ignore[arg-type]
-        made.append(EngineChooser(Settings(inference=inference), num_thread=1))
+        caching = CacheSettings(cache_dir=tmp_path / "cache")
+        made.append(EngineChooser(Settings(inference=inference, caching=caching), num_thread=1))
         return made[-1]
 
     yield make
@@ -211,6 +213,27 @@ async def test_an_ollama_that_went_away_is_forgotten_behind_the_scenes(
 
     with pytest.raises(NoEngine):
         await _ask_until(chooser, lambda _: False)
+
+
+async def test_known_to_be_away_it_is_looked_for_without_anybody_waiting(
+    server: MisbehavingServer, chooser_for: Chooser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "AWAY_S", 0.0)
+    server.answers = [having("llama3.2:3b")]
+    chooser = chooser_for(server.url)
+    engine = await chooser.engine()
+    server.answers = [having()]
+    chooser.forget()
+    away = await chooser.known()
+    assert isinstance(away, Offline)
+    assert (away.model, away.digest) == (engine.model, engine.digest)
+    assert "`ollama pull llama3.2:3b`" in away.reason
+
+    server.answers = [Exchange.hang]
+    again = await chooser.known()
+    assert isinstance(again, Offline)
+    assert not again.look.done()
+    assert chooser.found == away, "nothing new to tell"
 
 
 async def _ask_until(chooser: EngineChooser, enough: Callable[[Engine], bool]) -> None:

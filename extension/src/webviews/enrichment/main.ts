@@ -55,7 +55,7 @@ function feeling({ wheel, confidence, lowConfidence }: EnrichResult): HTMLElemen
 }
 
 function provenance(result: EnrichResult): HTMLElement {
-  const { name, model } = result.engine;
+  const { name, model, offline } = result.engine;
   return h(
     "div",
     { class: "provenance" },
@@ -63,7 +63,7 @@ function provenance(result: EnrichResult): HTMLElement {
     h(
       "p",
       { class: "quiet" },
-      h("span", { "data-testid": ids.engine }, `${name} · ${model}`),
+      h("span", { "data-testid": ids.engine }, `${name} · ${model}${offline ? " · offline" : ""}`),
       " · ",
       figure(ids.total, result.totalMs, duration(result.totalMs)),
       " in all",
@@ -74,14 +74,13 @@ function provenance(result: EnrichResult): HTMLElement {
 
 function stage(report: StageReport): HTMLElement {
   const id = ids.stage(report.stage);
-  const why = report.outcome === "hit" ? null : report.reason;
   return h(
     "p",
     {},
     h("span", { class: "stage" }, `Stage ${report.stage}`),
     h("span", { class: `badge ${report.outcome}`, "data-testid": id, "data-value": report.outcome, title: `Key ${report.key}` }, outcomeName(report.outcome, report.tier)),
     figure(`${id}-ms`, report.totalMs, duration(report.totalMs)),
-    why === null ? null : h("span", { class: "quiet" }, why),
+    report.reason === null ? null : h("span", { class: "quiet" }, report.reason),
   );
 }
 

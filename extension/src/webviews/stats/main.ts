@@ -130,8 +130,8 @@ function warnings(stats: StatsResult): HTMLElement[] {
   if (stats.state.mode === "off") {
     notes.push("The cache is switched off by caching.enabled: every answer is computed.");
   }
-  if (stats.engine === null && stats.engineMessage !== null) {
-    notes.push(stats.engineMessage);
+  if (stats.engineMessage !== null) {
+    notes.push(stats.engine === null ? stats.engineMessage : `Engine offline: stored answers are given. ${stats.engineMessage}`);
   }
   return notes.map((note) => notice(note));
 }

@@ -10,7 +10,7 @@ from refrain_cache import Fingerprint, Outcome, fingerprint
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import log_lines, prompts, schemas
 from refrain_sidecar.enrichment.asking import Asking
-from refrain_sidecar.enrichment.keeping import Keeper, kept
+from refrain_sidecar.enrichment.keeping import OFFLINE, Keeper, kept
 from refrain_sidecar.enrichment.language import language_warning
 from refrain_sidecar.enrichment.phase import Moment, Phase, phase_of
 from refrain_sidecar.enrichment.results import Enrichment
@@ -21,6 +21,7 @@ from refrain_sidecar.enrichment.stage1.telling import Told, tell
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import RequestRefused
+from refrain_sidecar.inference.last_known import Identity
 
 KIND = "stage1_enrichment"
 
@@ -49,7 +50,7 @@ class AsyncHybridScorer:
 
     async def prepare(self) -> None:
         """Load the model and compute what every text needs. Raises InferenceError."""
-        engine = await self._asking.engine()
+        engine = await self._asking.chooser.engine()
         await self._asking.load(engine)
         await self._naming.prepare(engine)
 
@@ -70,16 +71,17 @@ class AsyncHybridScorer:
         Raises InputRefused, InferenceError, AnswerInvalid; nothing is stored then.
         """
         tidy, phase = checked(text), phase_of(timestamp)
-        engine = await self._asking.engine()
         outcome = await kept(
             self._cache,
-            self._fingerprint(tidy, phase, engine),
-            lambda: self._compute(tidy, phase, engine),
+            self._asking.chooser,
+            lambda known: self._fingerprint(tidy, phase, known),
+            lambda engine: self._compute(tidy, phase, engine),
             fresh=fresh,
             validate=validate,
             label=_label,
-            model=engine.model,
         )
+        if outcome.reason == OFFLINE:
+            outcome.value["provenance"]["offline"] = True
         redact = self._settings.logging.redact
         self._log.info("%s", log_lines.stage1(outcome, tidy, redact=redact))
         return outcome
@@ -93,9 +95,9 @@ class AsyncHybridScorer:
     async def fingerprint(self, text: str, timestamp: Moment = None) -> Fingerprint:
         """What `score` looks `text` up under. Raises InputRefused, InferenceError."""
         tidy, phase = checked(text), phase_of(timestamp)
-        return self._fingerprint(tidy, phase, await self._asking.engine())
+        return self._fingerprint(tidy, phase, await self._asking.chooser.known())
 
-    def _fingerprint(self, text: str, phase: Phase | None, engine: Engine) -> Fingerprint:
+    def _fingerprint(self, text: str, phase: Phase | None, engine: Identity) -> Fingerprint:
         identity = self._asking.identity(
             engine,
             prompt=f"{prompts.STAGE1_ID} {prompts.STAGE1_HASH}",

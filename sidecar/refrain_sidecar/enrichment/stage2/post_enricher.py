@@ -20,6 +20,7 @@ from refrain_sidecar.enrichment.stage2.line_writing import read_examples, write_
 from refrain_sidecar.enrichment.stage2.writing import check_writing, tidied
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.inference.choose import Engine, EngineChooser
+from refrain_sidecar.inference.last_known import Identity
 
 KIND = "stage2_enrichment"
 # Keeps a small model from going round in circles and from copying its examples, which lie within
@@ -48,7 +49,7 @@ class AsyncPostEnricher:
         Only the embedded engine, whose KV cache keeps all of it beside Stage 1's. Others may
         have one slot, and what Stage 1 prepared there is worth more. Raises InferenceError.
         """
-        engine = await self._asking.engine()
+        engine = await self._asking.chooser.engine()
         if engine.name == "embedded":
             for primary in WHEEL.primaries:
                 await read_examples(self._asking, engine, primary)
@@ -63,15 +64,14 @@ class AsyncPostEnricher:
         """
         place, invoked = feelings_of(result)
         phase = phase_of(timestamp)
-        engine = await self._asking.engine()
         outcome = await kept(
             self._cache,
-            self._fingerprint(place, invoked, phase, engine),
-            lambda: self._compute(place, invoked, phase, engine),
+            self._asking.chooser,
+            lambda known: self._fingerprint(place, invoked, phase, known),
+            lambda engine: self._compute(place, invoked, phase, engine),
             fresh=fresh,
             validate=check_writing,
             label=lambda _: str(place),
-            model=engine.model,
         )
         self._log.info("%s", log_lines.stage2(outcome, place.primary, place.secondary))
         return outcome
@@ -88,10 +88,11 @@ class AsyncPostEnricher:
     ) -> Fingerprint:
         """What `write` looks `result` up under. Raises InputRefused, InferenceError."""
         place, invoked = feelings_of(result)
-        return self._fingerprint(place, invoked, phase_of(timestamp), await self._asking.engine())
+        known = await self._asking.chooser.known()
+        return self._fingerprint(place, invoked, phase_of(timestamp), known)
 
     def _fingerprint(
-        self, place: Place, invoked: tuple[str, ...], phase: Phase | None, engine: Engine
+        self, place: Place, invoked: tuple[str, ...], phase: Phase | None, engine: Identity
     ) -> Fingerprint:
         content = {
             "primary": place.primary,
