@@ -80,7 +80,7 @@ def _blocking(
 ) -> Callable[Concatenate[Cache, P], T]:
     @functools.wraps(verb)
     def call(self: Cache, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._run(lambda cache: verb(cache, *args, **kwargs))
+        return self.run(lambda cache: verb(cache, *args, **kwargs))
 
     return cast("Callable[Concatenate[Cache, P], T]", call)
 
@@ -216,7 +216,7 @@ class Cache:
             made: Any = compute() if is_async else await in_thread(compute)
             return await made if inspect.isawaitable(made) else made
 
-        return self._run(lambda cache: cache.get_or_compute(fp, run, **options))
+        return self.run(lambda cache: cache.get_or_compute(fp, run, **options))
 
     async def get_or_compute_here(
         self, fp: Fingerprint, compute: Callable[[], Awaitable[T]], **options: Any
@@ -252,11 +252,12 @@ class Cache:
 
     def get_stats(self, window: StatsWindow = "session") -> dict[str, Any]:
         """`CacheStats.as_dict()` of a window."""
-        return self._run(lambda cache: cache.get_stats(window)).as_dict()
+        return self.run(lambda cache: cache.get_stats(window)).as_dict()
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _run(self, verb: Callable[[AsyncCache], Coroutine[Any, Any, T]]) -> T:
+    def run(self, verb: Callable[[AsyncCache], Coroutine[Any, Any, T]]) -> T:
+        """What `verb` makes of the AsyncCache within, in its event loop. Ctrl-C cancels it."""
         if _loop_thread.is_here:
             raise CacheError(
                 "A blocking verb was called in the cache's own thread, where it would wait for "

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import logging
-import os
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from refrain_cache import Cache, CacheConfigError, Fingerprint, Outcome, find_config, get_cache
+from refrain_cache import AsyncCache, Cache, CacheConfigError, find_config, forking, get_cache
 from refrain_sidecar.config import read_settings
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
@@ -39,7 +36,7 @@ class HybridScorer:
         self, text: str, history: Sequence[str] | None = None, timestamp: Moment = None
     ) -> Enrichment:
         """As `AsyncHybridScorer.enrich`."""
-        return self._shared.run(self._shared.scorer.enrich(text, history, timestamp))
+        return self._shared.run(lambda stages: stages.scorer.enrich(text, history, timestamp))
 
 
 class PostEnricher:
@@ -53,93 +50,68 @@ class PostEnricher:
 
     def run_post_enrichment(self, result: Enrichment, *, timestamp: Moment = None) -> PostEnriched:
         """As `AsyncPostEnricher.run_post_enrichment`."""
-        enricher = self._shared.post_enricher
-        return self._shared.run(enricher.run_post_enrichment(result, timestamp=timestamp))
+        return self._shared.run(
+            lambda stages: stages.post_enricher.run_post_enrichment(result, timestamp=timestamp)
+        )
 
 
-class _FromAnotherLoop:
-    """The process's blocking cache, asked from our loop; it computes on our loop in turn.
+class _Stages:
+    """Both stages over one cache, in its event loop, and the engine they ask."""
+
+    def __init__(self, cache: AsyncCache, settings: Settings) -> None:
+        self.cache = cache
+        self.chooser = EngineChooser(settings, threads_in_force(settings.inference))
+        self.scorer = AsyncHybridScorer(cache, self.chooser, settings)
+        self.post_enricher = AsyncPostEnricher(cache, self.chooser, settings)
+
+
+class _Shared:
+    """The stages of one configuration, in the loop of the cache that `get_cache()` gives.
 
     So workers, `get_cache().get_stats()` and these stages speak of one cache.
     """
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    async def get_or_compute(
-        self,
-        fp: Fingerprint,
-        compute: Callable[[], Awaitable[T]],
-        *,
-        fresh: bool = False,
-        validate: Callable[[T], None] | None = None,
-        label: str | Callable[[T], str] = "",
-        model: str = "",
-    ) -> Outcome[T]:
-        loop = asyncio.get_running_loop()
-
-        async def here() -> T:
-            return await compute()
-
-        def there() -> T:
-            return asyncio.run_coroutine_threadsafe(here(), loop).result()
-
-        return await asyncio.to_thread(
-            self._cache.get_or_compute,
-            fp,
-            there,
-            fresh=fresh,
-            validate=validate,
-            label=label,
-            model=model,
-        )
-
-
-class _Shared:
-    """One loop in a thread, with one engine and both stages on it."""
-
     def __init__(self, config: Path | None) -> None:
-        settings = _settings(config)
-        self._chooser = EngineChooser(settings, threads_in_force(settings.inference))
-        cache = _FromAnotherLoop(_cache(config, settings))
-        self.scorer = AsyncHybridScorer(cache, self._chooser, settings)
-        self.post_enricher = AsyncPostEnricher(cache, self._chooser, settings)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="refrain-enrichment", daemon=True
-        )
-        self._thread.start()
-        atexit.register(self.close)
+        self._config = config
+        self._settings = _settings(config)
+        self._cache = _cache(config, self._settings)
+        self._stages: _Stages | None = None
+        forking.inherits(self)
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def run(self, work: Callable[[_Stages], Coroutine[Any, Any, T]]) -> T:
         """Wait for `work`; Ctrl-C stops it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        if self._cache.is_closed:
+            self._cache = _cache(self._config, self._settings)
+        return self._cache.run(lambda cache: work(self._over(cache)))
+
+    def _over(self, cache: AsyncCache) -> _Stages:
+        if self._stages is None or self._stages.cache is not cache:
+            self._stages = _Stages(cache, self._settings)
+            # Before the cache is closed, which was registered when it was opened.
+            atexit.unregister(self.close)
+            atexit.register(self.close)
+        return self._stages
 
     def close(self) -> None:
-        """Stop the engine, if it was started here, and the thread."""
-        self.run(self._chooser.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Stop the engine, if it was started here."""
+        stages = self._stages
+        if stages is not None and not self._cache.is_closed:
+            self._cache.run(lambda _: stages.chooser.close())
+
+    def forked(self) -> None:
+        """Begin anew in a forked child: the engine is the parent's."""
+        _parents_own.append(self._stages)
+        self._stages = None
 
 
-_made: dict[tuple[int, Path | None], _Shared] = {}
-_making = threading.Lock()
+_parents_own: list[object] = []
+_made: dict[Path | None, _Shared] = {}
 
 
 def _shared() -> _Shared:
     config = find_config()
-    # A forked child must not use its parent's threads: they do not exist there.
-    name = (os.getpid(), config)
-    with _making:
-        if name not in _made:
-            _made[name] = _Shared(config)
-        return _made[name]
+    # Atomic as it is: of two made at once, one is dropped before it was used.
+    return _made.get(config) or _made.setdefault(config, _Shared(config))
 
 
 def _settings(config: Path | None) -> Settings:

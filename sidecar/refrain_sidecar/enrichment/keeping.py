@@ -6,11 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
 
-from refrain_cache import CacheError, Fingerprint, Outcome, OwnerFailedError
+from refrain_cache import AsyncCache, CacheError, Fingerprint, Outcome, OwnerFailedError
 from refrain_sidecar.inference.choose import Engine, EngineChooser, Offline
 from refrain_sidecar.inference.last_known import Identity
 
@@ -25,24 +25,8 @@ class _AnotherEngine(Exception):
     """The engine that was away has come back as another: its answer has another fingerprint."""
 
 
-class Keeper(Protocol):
-    """The one verb of `refrain_cache.AsyncCache` that the stages use."""
-
-    async def get_or_compute(
-        self,
-        fp: Fingerprint,
-        compute: Callable[[], Awaitable[T]],
-        *,
-        fresh: bool = False,
-        validate: Callable[[T], None] | None = None,
-        label: str | Callable[[T], str] = "",
-        model: str = "",
-    ) -> Outcome[T]:
-        """The stored answer, or the one `compute` makes."""
-
-
 async def kept(
-    cache: Keeper,
+    cache: AsyncCache,
     chooser: EngineChooser,
     asked: Callable[[Identity], Fingerprint],
     compute: Callable[[Engine], Awaitable[T]],

@@ -52,3 +52,40 @@ def test_a_worker_is_answered_without_any_usable_cache(tmp_path: Path) -> None:
     said = run(tmp_path, {"cache_dir": "./cache"})
     assert said["first"]["wheel"]["primary"] == "happy"  # type: ignore[index]
     assert (said["misses"], said["entries"]) == (0, 0)
+
+
+FORKING = """
+import os, sys, time
+from refrain_sidecar.enrichment import HybridScorer
+
+scorer = HybridScorer()
+first = scorer.enrich("I'm feeling grateful for this day.")
+child = os.fork()
+if child == 0:
+    print(scorer.enrich("I'm feeling grateful for this day.") == first, flush=True)
+    sys.exit(0)
+for _ in range(600):
+    pid, status = os.waitpid(child, os.WNOHANG)
+    if pid:
+        break
+    time.sleep(0.1)
+else:
+    os.kill(child, 9)
+print(pid == child and status == 0)
+print(scorer.enrich("I'm feeling grateful for this day.") == first)
+"""
+
+
+def test_a_forked_worker_is_answered_and_ends(tmp_path: Path) -> None:
+    config = tmp_path / "config" / "perf_config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps({"inference": {"engine": "embedded"}}))
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING],
+        env={**os.environ, "REFRAIN_CONFIG": str(config)},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == ["True", "True", "True"]

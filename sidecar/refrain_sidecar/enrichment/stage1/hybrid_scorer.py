@@ -6,11 +6,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from refrain_cache import Fingerprint, Outcome, fingerprint
+from refrain_cache import AsyncCache, Fingerprint, Outcome, fingerprint
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import log_lines, prompts, schemas
 from refrain_sidecar.enrichment.asking import Asking
-from refrain_sidecar.enrichment.keeping import OFFLINE, Keeper, kept
+from refrain_sidecar.enrichment.keeping import OFFLINE, kept
 from refrain_sidecar.enrichment.language import language_warning
 from refrain_sidecar.enrichment.phase import Moment, Phase, phase_of
 from refrain_sidecar.enrichment.results import Enrichment
@@ -37,7 +37,7 @@ class AsyncHybridScorer:
 
     def __init__(
         self,
-        cache: Keeper,
+        cache: AsyncCache,
         chooser: EngineChooser,
         settings: Settings,
         log: logging.Logger = logging.getLogger("refrain"),  # noqa: B008 - a name, no state

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from refrain_cache import Fingerprint, Outcome, fingerprint
+from refrain_cache import AsyncCache, Fingerprint, Outcome, fingerprint
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import log_lines, schemas
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import InputRefused
-from refrain_sidecar.enrichment.keeping import Keeper, kept
+from refrain_sidecar.enrichment.keeping import kept
 from refrain_sidecar.enrichment.phase import Moment, Phase, phase_of
 from refrain_sidecar.enrichment.results import Enrichment, PostEnriched, PostEnrichment
 from refrain_sidecar.enrichment.stage2 import writing_prompt
@@ -33,7 +33,7 @@ class AsyncPostEnricher:
 
     def __init__(
         self,
-        cache: Keeper,
+        cache: AsyncCache,
         chooser: EngineChooser,
         settings: Settings,
         log: logging.Logger = logging.getLogger("refrain"),  # noqa: B008 - a name, no state
