@@ -11,7 +11,7 @@ import {
   window,
 } from "vscode";
 import { ago, count, counted, duration, kindName, size } from "./format";
-import { ENTRIES, type EntryInfo, type KindStats, STATS } from "./protocol";
+import { ENTRIES, type Entry, type KindStats, STATS } from "./protocol";
 import type { Sidecar } from "./sidecar";
 import { escaped } from "./statusText";
 
@@ -20,7 +20,7 @@ const PAGE = 100;
 /** A kind of entries, an entry, or the line that shows more of a kind. */
 export type Node =
   | { type: "kind"; kind: KindStats }
-  | { type: "entry"; entry: EntryInfo }
+  | { type: "entry"; entry: Entry }
   | { type: "more"; kind: string; rest: number };
 
 const ICONS: Record<string, string> = {
@@ -117,7 +117,7 @@ function kindItem(kind: KindStats): TreeItem {
   return item;
 }
 
-function entryItem(entry: EntryInfo): TreeItem {
+function entryItem(entry: Entry): TreeItem {
   const now = Date.now() / 1000;
   const item = new TreeItem(entry.label === "" ? entry.key.slice(0, 12) : entry.label);
   item.id = `entry:${entry.key}`;

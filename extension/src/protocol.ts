@@ -1,4 +1,5 @@
-// Mirrors sidecar/refrain_sidecar/protocol.py, declaration by declaration and in its order; tests/unit/test_protocol_contract.py compares the two.
+// Mirrors sidecar/refrain_sidecar/protocol/, and what the cache library says there, declaration by declaration;
+// tests/unit/test_protocol_contract.py compares the two.
 //
 // Durations are milliseconds, sizes are bytes, moments are seconds since the Unix epoch, rates are 0..1, unless the
 // Python file says otherwise. A field with a default there is optional here.
@@ -26,40 +27,12 @@ export const ENGINE_ERROR = 1001;
 export const INPUT_ERROR = 1002;
 export const CONFIG_ERROR = 1003;
 
-export interface EngineInfo {
-  name: EngineName;
-  model: string;
-  digest: string;
-  version: string;
-  baseUrl: string | null;
-  offline: boolean;
-}
-
-export interface Percentiles {
-  count: number;
-  p50: number;
-  p95: number;
-  p99: number;
-}
-
 export interface EnrichParams {
   text: string;
   timestamp?: string | null;
   stage2?: boolean;
   fresh?: boolean;
   requestId?: string | null;
-}
-
-export interface StageReport {
-  stage: number;
-  kind: string;
-  outcome: OutcomeName;
-  tier: Tier | null;
-  key: string;
-  lookupMs: number;
-  totalMs: number;
-  savedMs: number;
-  reason: string | null;
 }
 
 export interface Wheel {
@@ -73,6 +46,27 @@ export interface PostEnrichment {
   tips: string[];
   closing: string;
   tone: string;
+}
+
+export interface EngineInfo {
+  name: EngineName;
+  model: string;
+  digest: string;
+  version: string;
+  baseUrl: string | null;
+  offline: boolean;
+}
+
+export interface StageReport {
+  stage: number;
+  kind: string;
+  outcome: OutcomeName;
+  tier: Tier | null;
+  key: string;
+  lookupMs: number;
+  totalMs: number;
+  savedMs: number;
+  reason: string | null;
 }
 
 export interface EnrichResult {
@@ -93,12 +87,6 @@ export interface EnrichResult {
   savedMs: number;
 }
 
-export interface EnrichProgress {
-  requestId: string;
-  phase: "stage1" | "stage2" | "warm";
-  message: string;
-}
-
 export interface StatsParams {
   window?: StatsWindow;
 }
@@ -107,6 +95,13 @@ export interface CacheState {
   mode: CacheMode;
   reason: string | null;
   path: string | null;
+}
+
+export interface Percentiles {
+  count: number;
+  p50: number;
+  p95: number;
+  p99: number;
 }
 
 export interface KindStats {
@@ -121,6 +116,11 @@ export interface KindStats {
   hitMs: Percentiles | null;
   missMs: Percentiles | null;
   savedMs: number;
+}
+
+export interface ModelStats {
+  model: string;
+  stats: KindStats;
 }
 
 export interface TimelinePoint {
@@ -151,10 +151,11 @@ export interface StatsResult {
   storeMs: Percentiles | null;
   savedMs: number;
   kinds: KindStats[];
+  models: ModelStats[];
   timeline: TimelinePoint[];
+  since: number;
   engine: EngineInfo | null;
   engineMessage: string | null;
-  since: number;
 }
 
 export interface PurgeParams {
@@ -221,7 +222,7 @@ export interface EntriesParams {
   offset?: number;
 }
 
-export interface EntryInfo {
+export interface Entry {
   key: string;
   kind: string;
   model: string;
@@ -235,9 +236,9 @@ export interface EntryInfo {
   savedMs: number;
 }
 
-export interface EntriesResult {
+export interface EntryPage {
   total: number;
-  entries: EntryInfo[];
+  entries: Entry[];
 }
 
 export interface ExplainParams {
@@ -252,7 +253,7 @@ export interface Difference {
   now: string;
 }
 
-export interface ExplainResult {
+export interface Explanation {
   key: string | null;
   kind: string | null;
   wouldHit: boolean;
@@ -271,4 +272,10 @@ export interface Check {
 
 export interface DoctorResult {
   checks: Check[];
+}
+
+export interface EnrichProgress {
+  requestId: string;
+  phase: "stage1" | "stage2" | "warm";
+  message: string;
 }

@@ -4,9 +4,9 @@ import type {
   EnrichParams,
   EnrichResult,
   EntriesParams,
-  EntriesResult,
+  EntryPage,
   ExplainParams,
-  ExplainResult,
+  Explanation,
   PurgeParams,
   PurgeResult,
   StatsParams,
@@ -22,8 +22,8 @@ export interface Requests {
   "refrain/purge": { params: PurgeParams; result: PurgeResult };
   "refrain/warm": { params: WarmParams; result: WarmResult };
   "refrain/cpuThreads": { params: Record<string, never>; result: CpuThreadsResult };
-  "refrain/entries": { params: EntriesParams; result: EntriesResult };
-  "refrain/explain": { params: ExplainParams; result: ExplainResult };
+  "refrain/entries": { params: EntriesParams; result: EntryPage };
+  "refrain/explain": { params: ExplainParams; result: Explanation };
   "refrain/doctor": { params: Record<string, never>; result: DoctorResult };
 }
 

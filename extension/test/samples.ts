@@ -22,6 +22,7 @@ export function statsOf(changes: Partial<StatsResult> = {}): StatsResult {
     storeMs: null,
     savedMs: 799,
     kinds: [kindOf()],
+    models: [{ model: "smollm2:135m", stats: kindOf() }],
     timeline: [],
     engine: { name: "embedded", model: "smollm2:135m", digest: "d", version: "1", baseUrl: null, offline: false },
     engineMessage: null,

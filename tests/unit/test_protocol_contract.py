@@ -1,4 +1,4 @@
-"""extension/src/protocol.ts says what protocol.py says, declaration by declaration."""
+"""extension/src/protocol.ts says what `protocol/` says, declaration by declaration."""
 
 from __future__ import annotations
 
@@ -10,17 +10,41 @@ from pathlib import Path
 import attrs
 import pytest
 
+from refrain_cache import entry
+from refrain_cache.accounts import stats
 from refrain_sidecar import protocol
 from refrain_sidecar.protocol.wire import camel
 
 MIRROR = (Path(__file__).parents[2] / "extension" / "src" / "protocol.ts").read_text("utf-8")
 
-ALIASES = {
+# Where a choice gets its name.
+NAMED = {
     name: value
-    for name, value in vars(protocol).items()
+    for module in (protocol, entry, stats)
+    for name, value in vars(module).items()
     if typing.get_origin(value) is typing.Literal
 }
-MESSAGES = [value for value in vars(protocol).values() if attrs.has(value)]
+
+
+def parts_of(hint: typing.Any) -> typing.Iterator[typing.Any]:
+    """The choices and messages that an annotation names, those that others need first."""
+    if hint in NAMED.values():
+        yield hint
+    for part in typing.get_args(hint):
+        yield from parts_of(part)
+    if attrs.has(hint):
+        for inner in typing.get_type_hints(hint).values():
+            yield from parts_of(inner)
+        yield hint
+
+
+SAID = [
+    part
+    for hint in (*(h for pair in protocol.REQUESTS.values() for h in pair), protocol.EnrichProgress)
+    for part in parts_of(hint)
+]
+MESSAGES = list(dict.fromkeys(part for part in SAID if attrs.has(part)))
+ALIASES = {name: value for name, value in NAMED.items() if value in SAID}
 CONSTANTS = {
     name: value
     for name, value in vars(protocol).items()
@@ -40,11 +64,11 @@ def typescript(hint: object) -> str:
     """The TypeScript type of a Python annotation, spelt as protocol.ts spells it."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
-        named = [name for name, value in ALIASES.items() if value == hint]
+        named = [name for name, value in NAMED.items() if value == hint]
         return named[0] if named else union(hint)
     if origin in (types.UnionType, typing.Union):
         return " | ".join(typescript(part) for part in arguments)
-    if origin is list:
+    if origin in (list, tuple):
         return f"{typescript(arguments[0])}[]"
     if origin is dict:
         return f"Record<{typescript(arguments[0])}, {typescript(arguments[1])}>"
@@ -57,13 +81,14 @@ def union(literal: object) -> str:
     return " | ".join(f'"{value}"' for value in typing.get_args(literal))
 
 
-def mark(field: attrs.Attribute[object]) -> str:
-    return "" if field.default is attrs.NOTHING else "?"
-
-
 def declared(message: type[attrs.AttrsInstance]) -> str:
-    """The interface that mirrors `message`. A field with a default is optional in TypeScript."""
+    """The interface that mirrors `message`. What has a default need not be sent by TypeScript."""
     hints = typing.get_type_hints(message)
+    ours = message.__name__.endswith("Params")
+
+    def mark(field: attrs.Attribute[object]) -> str:
+        return "?" if ours and field.default is not attrs.NOTHING else ""
+
     fields = [
         f"  {camel(a.name)}{mark(a)}: {typescript(hints[a.name])};" for a in attrs.fields(message)
     ]
@@ -93,4 +118,4 @@ def test_every_constant_is_mirrored_with_its_value() -> None:
 def test_the_mirror_declares_nothing_else_and_keeps_the_order() -> None:
     interfaces = re.findall(r"^export interface (\w+)", MIRROR, re.M)
     assert interfaces == [message.__name__ for message in MESSAGES]
-    assert re.findall(r"^export type (\w+)", MIRROR, re.M) == list(ALIASES)
+    assert sorted(re.findall(r"^export type (\w+)", MIRROR, re.M)) == sorted(ALIASES)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from refrain_sidecar.protocol import EnrichParams, Percentiles, PurgeParams, PurgeResult
+from refrain_cache import Percentiles
+from refrain_sidecar.protocol import EnrichParams, PurgeParams, PurgeResult
 from refrain_sidecar.protocol.wire import camel, from_wire, to_wire
 
 

@@ -1,7 +1,7 @@
 import type { CommandFactory } from "../context";
 import type { Node } from "../entriesTree";
 import { kindName, words } from "../format";
-import { EXPLAIN, type ExplainResult } from "../protocol";
+import { EXPLAIN, type Explanation } from "../protocol";
 import type { Fact, Report } from "../webviews/report/protocol";
 
 /** Shows why the last miss was one. */
@@ -16,7 +16,7 @@ export const explainNode: CommandFactory = (context) => async (node: Node) => {
   }
 };
 
-function explanation(title: string, found: ExplainResult): Report {
+function explanation(title: string, found: Explanation): Report {
   const facts: Fact[] = [];
   if (found.key !== null) {
     facts.push({ key: "cause", label: "Cause", value: words(found.cause) });

@@ -18,7 +18,7 @@ from rich.text import Text
 from refrain_sidecar import protocol as p
 
 if TYPE_CHECKING:
-    from refrain_cache import Transferred, Verified
+    from refrain_cache import EntryPage, Explanation, KindStats, Percentiles, Transferred, Verified
     from refrain_sidecar.cpu import Calibration
 
 _OUTCOME_STYLE = {
@@ -155,7 +155,7 @@ def _held(stats: p.StatsResult) -> Table:
     return table
 
 
-def _held_row(name: str, hits: int, row: p.StatsResult | p.KindStats) -> list[str]:
+def _held_row(name: str, hits: int, row: p.StatsResult | KindStats) -> list[str]:
     return [
         name,
         f"{row.entries:,}",
@@ -215,13 +215,13 @@ def _notes(stats: p.StatsResult) -> list[Text]:
     return notes
 
 
-def _percentiles(values: p.Percentiles | None) -> list[str]:
+def _percentiles(values: Percentiles | None) -> list[str]:
     if values is None:
         return ["–", "–", "–"]
     return [duration(values.p50), duration(values.p95), duration(values.p99)]
 
 
-def entry_table(result: p.EntriesResult) -> RenderableType:
+def entry_table(result: EntryPage) -> RenderableType:
     """Two lines an entry, which fit into eighty columns with every name whole."""
     if not result.entries:
         return Text("No entries.")
@@ -250,7 +250,7 @@ def _age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def explanation(result: p.ExplainResult) -> RenderableType:
+def explanation(result: Explanation) -> RenderableType:
     verdict = "[green]HIT[/]" if result.would_hit else "[yellow]MISS[/]"
     parts: list[RenderableType] = [Text.from_markup(f"{verdict} {escape(result.summary)}")]
     if result.key:

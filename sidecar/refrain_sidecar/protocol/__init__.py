@@ -1,24 +1,25 @@
 """The sidecar's protocol: every request, result and notification, declared once.
 
 Python holds these as frozen attrs classes in snake_case; on the wire they are JSON objects in
-camelCase (see `wire.py`). `extension/src/protocol.ts` mirrors this file, and a contract test
-compares the two. Durations are milliseconds, sizes are bytes, moments are seconds since the Unix
-epoch, rates are 0..1, unless a field says otherwise.
+camelCase (see `wire.py`). What the cache library says of itself goes over the wire as it is.
+`extension/src/protocol.ts` mirrors all of it, and a contract test compares the two. Durations are
+milliseconds, sizes are bytes, moments are seconds since the Unix epoch, rates are 0..1, unless a
+field says otherwise.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from attrs import field, frozen
 
-CacheMode = Literal["on", "off", "bypass"]
+from refrain_cache import CacheStats, EntryPage, Explanation
+from refrain_cache.accounts.stats import StatsWindow
+from refrain_cache.entry import EntryOrder, OutcomeName, Tier
+
 CheckStatus = Literal["ok", "warn", "fail"]
 EngineName = Literal["ollama", "embedded"]
-EntryOrder = Literal["recent", "created", "used", "size", "cost"]
-OutcomeName = Literal["hit", "coalesced", "miss", "bypass", "refused"]
-StatsWindow = Literal["session", "hour", "day", "all"]
-Tier = Literal["memory", "disk", "shared"]
 
 # Method names: requests.
 ENRICH = "refrain/enrich"
@@ -57,16 +58,6 @@ class EngineInfo:
     version: str
     base_url: str | None
     offline: bool
-
-
-@frozen
-class Percentiles:
-    """Latency percentiles in ms over `count` samples (ddsketch, at most 1 % relative error)."""
-
-    count: int
-    p50: float
-    p95: float
-    p99: float
 
 
 # --- refrain/enrich ------------------------------------------------------------------------
@@ -166,72 +157,11 @@ class StatsParams:
 
 
 @frozen
-class CacheState:
-    """`off`: by configuration. `bypass`: answers are computed, not kept; `reason` says why."""
+class StatsResult(CacheStats):
+    """What the cache holds and what it was worth, and the engine, if one has been looked for."""
 
-    mode: CacheMode
-    reason: str | None
-    path: str | None
-
-
-@frozen
-class KindStats:
-    """Counts and latencies of one kind of entry in the window asked for."""
-
-    kind: str
-    entries: int
-    bytes: int
-    hits: int
-    coalesced: int
-    misses: int
-    bypassed: int
-    hit_rate: float | None
-    hit_ms: Percentiles | None
-    miss_ms: Percentiles | None
-    saved_ms: float
-
-
-@frozen
-class TimelinePoint:
-    """One minute of lookups: `at` is the minute's start."""
-
-    at: int
-    hits: int
-    misses: int
-    saved_ms: float
-
-
-@frozen
-class StatsResult:
-    """What the cache holds and what it was worth. Rates are None before the first lookup.
-
-    `engine_message` says why `engine` is None or offline.
-    """
-
-    state: CacheState
-    window: StatsWindow
-    entries: int
-    bytes: int
-    max_bytes: int
-    lookups: int
-    hits_memory: int
-    hits_disk: int
-    hits_shared: int
-    coalesced: int
-    misses: int
-    miss_causes: dict[str, int]
-    bypassed: int
-    refused: int
-    hit_rate: float | None
-    hit_ms: Percentiles | None
-    miss_ms: Percentiles | None
-    store_ms: Percentiles | None
-    saved_ms: float
-    kinds: list[KindStats]
-    timeline: list[TimelinePoint]
     engine: EngineInfo | None
     engine_message: str | None
-    since: float
 
 
 # --- refrain/purge -------------------------------------------------------------------------
@@ -336,29 +266,6 @@ class EntriesParams:
     offset: int = 0
 
 
-@frozen
-class EntryInfo:
-    """One stored answer. `label` names it without private text (for one, `happy/grateful`)."""
-
-    key: str
-    kind: str
-    model: str
-    label: str
-    bytes: int
-    created_at: float
-    last_used_at: float
-    expires_at: float | None
-    uses: int
-    cost_ms: float
-    saved_ms: float
-
-
-@frozen
-class EntriesResult:
-    total: int
-    entries: list[EntryInfo]
-
-
 # --- refrain/explain -----------------------------------------------------------------------
 
 
@@ -369,28 +276,6 @@ class ExplainParams:
     text: str | None = None
     timestamp: str | None = None
     key: str | None = None
-
-
-@frozen
-class Difference:
-    """One ingredient that differs from the nearest stored relative. Private values are hashes."""
-
-    ingredient: str
-    stored: str
-    now: str
-
-
-@frozen
-class ExplainResult:
-    """Why a lookup would hit or miss now; `summary` is a sentence for people."""
-
-    key: str | None
-    kind: str | None
-    would_hit: bool
-    cause: str
-    summary: str
-    nearest: str | None
-    differences: list[Difference]
 
 
 # --- refrain/doctor ------------------------------------------------------------------------
@@ -409,3 +294,16 @@ class Check:
 @frozen
 class DoctorResult:
     checks: list[Check]
+
+
+REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
+    ENRICH: (EnrichParams, EnrichResult),
+    STATS: (StatsParams, StatsResult),
+    PURGE: (PurgeParams, PurgeResult),
+    WARM: (WarmParams, WarmResult),
+    CPU_THREADS: (None, CpuThreadsResult),
+    ENTRIES: (EntriesParams, EntryPage),
+    EXPLAIN: (ExplainParams, Explanation),
+    DOCTOR: (None, DoctorResult),
+}
+"""The params (None: there are none) and the result of every request."""

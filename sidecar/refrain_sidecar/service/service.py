@@ -8,7 +8,16 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from refrain_cache import CacheUnavailableError, Selection, Transferred, Verified
+import attrs
+
+from refrain_cache import (
+    CacheUnavailableError,
+    EntryPage,
+    Explanation,
+    Selection,
+    Transferred,
+    Verified,
+)
 from refrain_cache import Progress as Counting
 from refrain_sidecar import protocol
 from refrain_sidecar.config import LiveConfig
@@ -98,8 +107,11 @@ class Service:
         async with self.parts as parts:
             held = await parts.cache.get_stats(params.window)
         found, problem = parts.chooser.found, parts.chooser.problem
-        engine = found and restate(protocol.EngineInfo, found, offline=isinstance(found, Offline))
-        return restate(protocol.StatsResult, held, engine=engine, engine_message=problem)
+        engine = None
+        if found is not None:
+            engine = restate(protocol.EngineInfo, found, offline=isinstance(found, Offline))
+        known = attrs.asdict(held, recurse=False)
+        return protocol.StatsResult(**known, engine=engine, engine_message=problem)
 
     async def purge(self, params: protocol.PurgeParams) -> protocol.PurgeResult:
         """Purge what `params` selects.
@@ -121,26 +133,23 @@ class Service:
                     raise moving.CacheNotInUse(str(error)) from error
         return protocol.PurgeResult(gone.entries, gone.bytes, params.dry_run)
 
-    async def entries(self, params: protocol.EntriesParams) -> protocol.EntriesResult:
+    async def entries(self, params: protocol.EntriesParams) -> EntryPage:
         async with self.parts as parts:
-            page = await parts.cache.entries(
+            return await parts.cache.entries(
                 kind=params.kind, order=params.order, limit=params.limit, offset=params.offset
             )
-        return restate(protocol.EntriesResult, page)
 
-    async def explain(self, params: protocol.ExplainParams) -> protocol.ExplainResult:
+    async def explain(self, params: protocol.ExplainParams) -> Explanation:
         """Why a text, a key or (with neither) the last miss would hit or miss now."""
         async with self.parts as parts:
             if params.key is not None:
                 with _bad_key_refused():
-                    found = await parts.cache.explain_key(params.key)
-            elif params.text is not None:
+                    return await parts.cache.explain_key(params.key)
+            if params.text is not None:
                 timestamp = parse_timestamp(params.timestamp)
                 fingerprint = await parts.scorer.fingerprint(params.text, timestamp)
-                found = await parts.cache.explain(fingerprint)
-            else:
-                found = await parts.cache.explain_last_miss()
-        return restate(protocol.ExplainResult, found)
+                return await parts.cache.explain(fingerprint)
+            return await parts.cache.explain_last_miss()
 
     async def export(self, path: Path, progress: Counting) -> Transferred:
         """Write all entries to one portable file. Raises CacheNotInUse, InputRefused."""
