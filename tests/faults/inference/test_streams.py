@@ -19,7 +19,6 @@ from refrain_sidecar.inference.ollama.messages import (
     ChatRequest,
     GenerateRequest,
     Message,
-    PullProgress,
 )
 
 from .misbehaving import DONE, Answer, Exchange, MisbehavingServer
@@ -301,53 +300,6 @@ async def test_a_last_line_without_its_line_end_counts(
     server.answers = [no_line_end]
 
     assert (await client.generate(ASK)).text == "all of it"
-
-
-async def test_a_pull_that_stops_short_is_broken(
-    server: MisbehavingServer, client: OllamaClient
-) -> None:
-    async def stops(exchange: Exchange) -> None:
-        await exchange.stream({"status": "pulling manifest"}, {"status": "pulling ab", "total": 9})
-
-    server.answers = [stops]
-
-    with pytest.raises(BrokenStream):
-        _ = [step async for step in client.pull("m")]
-
-
-async def test_a_pull_of_what_does_not_exist_says_so(
-    server: MisbehavingServer, client: OllamaClient
-) -> None:
-    async def unknown(exchange: Exchange) -> None:
-        await exchange.stream(
-            {"status": "pulling manifest"},
-            {"error": "pull model manifest: file does not exist"},
-        )
-
-    server.answers = [unknown]
-
-    with pytest.raises(ModelMissing, match="no model 'nonsense' to pull"):
-        _ = [step async for step in client.pull("nonsense")]
-
-
-async def test_a_pull_tells_each_step_and_ends_with_success(
-    server: MisbehavingServer, client: OllamaClient
-) -> None:
-    async def whole(exchange: Exchange) -> None:
-        await exchange.stream(
-            {"status": "pulling manifest"},
-            {"status": "pulling ab12", "digest": "sha256:ab12", "total": 10, "completed": 4},
-            {"status": "success"},
-        )
-
-    server.answers = [whole]
-
-    assert [step async for step in client.pull("m")] == [
-        PullProgress("pulling manifest", None, None, None),
-        PullProgress("pulling ab12", "sha256:ab12", 10, 4),
-        PullProgress("success", None, None, None),
-    ]
-    assert server.requests[0].json == {"model": "m", "stream": True}
 
 
 async def test_other_options_that_reload_the_model_are_warned_of_once_each(

@@ -196,8 +196,6 @@ def test_no_models_is_an_empty_list_also_when_it_is_null() -> None:
         (replies.generate_chunk, {"response": "a", "logprobs": [{"token": "a"}]}),
         (replies.generate_chunk, {"response": "a", "done": True, "eval_count": "many"}),
         (replies.chat_chunk, {"message": "hello"}),
-        (replies.embeddings, {"embeddings": [["x"]]}),
-        (replies.pull_progress, {"completed": 3}),
     ],
 )
 def test_a_reply_of_another_shape_is_malformed(read: Any, reply: dict[str, Any]) -> None:

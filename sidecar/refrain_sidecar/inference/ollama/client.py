@@ -15,13 +15,11 @@ from refrain_sidecar.inference.ollama.messages import (
     ChatAnswer,
     ChatRequest,
     Chunk,
-    Embeddings,
     EngineVersion,
     Finish,
     GenerateRequest,
     Generation,
     ModelTag,
-    PullProgress,
     RunningModel,
     TokenLogprobs,
 )
@@ -50,7 +48,6 @@ class OllamaClient:
         self._engine = engine
         self._patience = networking.first_token_timeout
         self._transport = Transport(base_url, networking, engine)
-        self._tags: tuple[ModelTag, ...] = ()
         self._loaded_with: dict[str, Mapping[str, Any]] = {}
 
     async def __aenter__(self) -> OllamaClient:
@@ -70,9 +67,8 @@ class OllamaClient:
         return self._read("/api/version", replies.version, await self._get("/api/version"))
 
     async def tags(self) -> tuple[ModelTag, ...]:
-        """The models the engine has; what `digest` remembers is replaced by them."""
-        self._tags = self._read("/api/tags", replies.tags, await self._get("/api/tags"))
-        return self._tags
+        """The models the engine has."""
+        return self._read("/api/tags", replies.tags, await self._get("/api/tags"))
 
     async def ps(self) -> tuple[RunningModel, ...]:
         """The models in memory."""
@@ -81,28 +77,6 @@ class OllamaClient:
     async def show(self, model: str) -> JsonObject:
         """POST /api/show: template, parameters, `model_info`, capabilities."""
         return await self._transport.call("POST", "/api/show", {"model": model}, model=model)
-
-    async def digest(self, model: str) -> str:
-        """The content digest of `model`; the engine is asked when it is not remembered.
-
-        Raises ModelMissing when the engine does not have it.
-        """
-        found = find_tag(self._tags, model) or find_tag(await self.tags(), model)
-        if found is None:
-            raise failures.model_missing(self._target("/api/tags", model))
-        return found.digest
-
-    async def pull(self, model: str) -> AsyncGenerator[PullProgress, None]:
-        """Download `model`, step by step. Ends after `success` or raises."""
-        body = {"model": model, "stream": True}
-        # Between two lines the engine may check the digest of gigabytes.
-        lines = self._transport.lines(
-            "/api/pull", body, model=model, is_last=_is_pulled, line_s=self._patience
-        )
-        async with aclosing(lines):
-            async for data in lines:
-                yield self._read("/api/pull", replies.pull_progress, data)
-        self._tags = ()
 
     async def load(
         self, model: str, options: Mapping[str, Any], keep_alive: str | int | None = None
@@ -152,31 +126,6 @@ class OllamaClient:
     def stream_chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The answer piece by piece. Who may stop early wraps it in `contextlib.aclosing`."""
         return self._stream("/api/chat", bodies.chat_body(request), request, replies.chat_chunk)
-
-    # --- embed ------------------------------------------------------------------------------
-
-    async def embed(
-        self,
-        model: str,
-        texts: Sequence[str],
-        *,
-        options: Mapping[str, Any] | None = None,
-        keep_alive: str | int | None = None,
-    ) -> Embeddings:
-        """One vector for each text. A text that does not fit is refused, not cut."""
-        body: dict[str, Any] = {"model": model, "input": list(texts), "truncate": False}
-        if options is not None:
-            body["options"] = dict(options)
-        if keep_alive is not None:
-            body["keep_alive"] = keep_alive
-        data = await self._transport.call(
-            "POST", "/api/embed", body, model=model, patience_s=self._patience
-        )
-        answer = self._read("/api/embed", replies.embeddings, data)
-        if len(answer.vectors) != len(texts):
-            what = f"{len(answer.vectors)} vectors for {len(texts)} texts"
-            raise failures.broken(self._target("/api/embed", model), what)
-        return answer
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -230,10 +179,6 @@ def _full(model: str) -> str:
 
 def _is_done(data: JsonObject) -> bool:
     return data.get("done") is True
-
-
-def _is_pulled(data: JsonObject) -> bool:
-    return data.get("status") == "success"
 
 
 class _Gathered:

@@ -128,11 +128,6 @@ def refused(
 
 def failed(target: Target, detail: str) -> InferenceError:
     """A failure the engine reports of itself: status 500, or `error` in a line of a stream."""
-    if target.path == "/api/pull" and re.search("does not exist|not found", detail):
-        return ModelMissing(
-            f"There is no model {target.model!r} to pull ({_cut(detail)}). Check its name at "
-            "https://ollama.com/library."
-        )
     if target.model is not None and _NO_MODEL.search(detail):
         return model_missing(target)
     more = "Its log says more"

@@ -133,15 +133,6 @@ class ChatAnswer(Generation):
 
 
 @frozen
-class Embeddings:
-    """One vector for each input, in order."""
-
-    vectors: tuple[tuple[float, ...], ...]
-    prompt_tokens: int
-    total_ms: float
-
-
-@frozen
 class EngineVersion:
     """`max_logprobs` is how many alternatives a token the engine gives (Ollama: 20)."""
 
@@ -171,13 +162,3 @@ class RunningModel:
     size_vram: int
     expires_at: str
     context_length: int | None
-
-
-@frozen
-class PullProgress:
-    """One step of a download; `total` and `completed` are None where none are known."""
-
-    status: str
-    digest: str | None
-    total: int | None
-    completed: int | None

@@ -9,11 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 from refrain_sidecar.inference.ollama.messages import (
     OLLAMA_MAX_LOGPROBS,
     Chunk,
-    Embeddings,
     EngineVersion,
     Finish,
     ModelTag,
-    PullProgress,
     RunningModel,
     TokenLogprobs,
 )
@@ -104,27 +102,6 @@ def running(data: JsonObject) -> tuple[RunningModel, ...]:
             context_length=model.get("context_length"),
         )
         for model in data["models"] or ()
-    )
-
-
-@_checked
-def embeddings(data: JsonObject) -> Embeddings:
-    """POST /api/embed."""
-    return Embeddings(
-        vectors=tuple(tuple(map(float, vector)) for vector in data["embeddings"]),
-        prompt_tokens=int(data.get("prompt_eval_count", 0)),
-        total_ms=int(data.get("total_duration", 0)) / _NS_PER_MS,
-    )
-
-
-@_checked
-def pull_progress(data: JsonObject) -> PullProgress:
-    """One line of /api/pull."""
-    return PullProgress(
-        status=_named(data["status"]),
-        digest=data.get("digest"),
-        total=data.get("total"),
-        completed=data.get("completed"),
     )
 
 

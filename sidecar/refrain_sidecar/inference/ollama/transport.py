@@ -98,16 +98,14 @@ class Transport:
         *,
         model: str,
         is_last: Callable[[JsonObject], bool],
-        line_s: float | None = None,
     ) -> AsyncGenerator[JsonObject, None]:
         """The JSON lines of a streamed reply, up to and with the one that `is_last`.
 
         A reply that ends without such a line raises BrokenStream. Closing the generator, or
         cancelling whoever waits for it, closes the connection at once, which stops the engine.
-        `line_s` limits the wait for each line after the first (default: token_timeout).
         """
         target = Target(self._engine, self.base_url, path, model)
-        later = line_s or self._limits.token_timeout
+        later = self._limits.token_timeout
         async with _Record(target) as record:
             patience = max(self._limits.first_token_timeout, later)
             response = await self._open(target, "POST", body, patience)
