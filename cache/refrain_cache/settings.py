@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -84,10 +85,10 @@ def read_cache_settings(config: Path) -> CacheSettings:
     sections are not looked at.
     """
     try:
-        document = json.loads(config.read_text(encoding="utf-8"))
+        document = json.loads(config.read_text(encoding="utf-8-sig"), parse_float=_number)
     except OSError as error:
         raise CacheConfigError(f"{config} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CacheConfigError(f"{config} is not valid JSON: {error}.") from error
     section = document.get("caching", {}) if isinstance(document, dict) else None
     if not isinstance(section, dict):
@@ -98,8 +99,14 @@ def read_cache_settings(config: Path) -> CacheSettings:
     return CacheSettings(**values)
 
 
+def _number(token: str) -> float:
+    """A number written with a point or an exponent; to JSON Schema 2.0 is an integer."""
+    number = float(token)
+    return int(number) if number.is_integer() else number
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _is_count(value: Any) -> bool:

@@ -5,6 +5,7 @@ The standard parser forgets positions; strings and numbers are still read by its
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from json import JSONDecodeError
@@ -15,6 +16,8 @@ from attrs import frozen
 
 Path = tuple[str | int, ...]
 
+# A configuration has three levels. Deeper text would end in a RecursionError.
+_MAX_DEPTH = 50
 _BLANK = re.compile(r"[ \t\n\r]*")
 _SCALAR = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
@@ -59,6 +62,8 @@ class _Parser:
 
     def value(self, at: int, path: Path) -> tuple[Any, int]:
         value: Any
+        if len(path) > _MAX_DEPTH:
+            raise JSONDecodeError("Values are nested too deep", self._text, at)
         match self._text[at : at + 1]:
             case "{":
                 value, end = self._object(at + 1, path)
@@ -78,8 +83,13 @@ class _Parser:
         token = found.group()
         if token in _WORDS:
             return _WORDS[token], found.end()
-        number = int(token) if token.lstrip("-").isdigit() else float(token)
-        return number, found.end()
+        number = float(token)
+        if math.isinf(number):
+            raise JSONDecodeError("The number is too large", self._text, at)
+        if token.lstrip("-").isdigit():
+            return int(token), found.end()
+        # To JSON Schema 2.0 is an integer, so it is read as one: no engine takes 2.0 threads.
+        return int(number) if number.is_integer() else number, found.end()
 
     def _object(self, at: int, path: Path) -> tuple[dict[str, Any], int]:
         members: dict[str, Any] = {}

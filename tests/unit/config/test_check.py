@@ -7,7 +7,7 @@ import attrs
 import jsonschema
 import pytest
 
-from refrain_cache import CacheSettings, read_cache_settings
+from refrain_cache import CacheConfigError, CacheSettings, read_cache_settings
 from refrain_sidecar.config import ConfigError, check, load_settings, read_settings
 from refrain_sidecar.config.schema import schema
 from refrain_sidecar.config.settings import InferenceSettings, LoggingSettings, NetworkingSettings
@@ -53,6 +53,9 @@ def test_the_span_covers_the_value_alone() -> None:
         ('{\n "caching": {,}\n}', "f.json:2: not valid JSON: Expected a key in double quotes"),
         ("", "f.json:1: not valid JSON: Expected a value"),
         ("[]", "f.json:1: expected an object, got []"),
+        ("[\n" * 9**6, "f.json:52: not valid JSON: Values are nested too deep"),
+        ('{"inference":\n 1e400}', "f.json:2: not valid JSON: The number is too large"),
+        (f"[1{'0' * 5000}]", "f.json:1: not valid JSON: The number is too large"),
         ('{"logging": 3}', "f.json:1: logging: expected an object, got 3"),
         (
             '{"logging": {"redact": true,\n "redact": false}}',
@@ -71,6 +74,44 @@ def test_a_wrong_file_is_an_error_for_who_asks_for_exact_settings(tmp_path: Path
     with pytest.raises(ConfigError, match=r"perf_config.json:1: caching.ttl_api: .* above 0"):
         load_settings(path)
     assert read_settings(path).settings.caching.ttl_api == 86_400
+
+
+INTEGERS = [
+    (section, key)
+    for section, spec in schema()["properties"].items()
+    for key, values in spec.get("properties", {}).items()
+    if any(part.get("type") == "integer" for part in values.get("anyOf", [values]))
+]
+
+
+@pytest.mark.parametrize(("section", "key"), INTEGERS)
+def test_a_whole_number_is_one_however_it_is_written(
+    tmp_path: Path, section: str, key: str
+) -> None:
+    path = tmp_path / "perf_config.json"
+    limits = schema()["properties"][section]["properties"][key]
+    value = max(limits.get("minimum", 2), 2)
+    path.write_text(f'{{"{section}": {{"{key}": {value}.0}}}}', encoding="utf-8")
+
+    read = [getattr(getattr(load_settings(path), section), key)]
+    if section == "caching":
+        read.append(getattr(read_cache_settings(path), key))
+    path.write_text(f'{{"{section}": {{"{key}": {value}.5}}}}', encoding="utf-8")
+
+    assert [(type(number), number) for number in read] == [(int, value)] * len(read)
+    with pytest.raises(ConfigError, match=f"{section}.{key}: expected .* got {value}.5"):
+        load_settings(path)
+    if section == "caching":
+        with pytest.raises(CacheConfigError, match=f"caching.{key} is {value}.5"):
+            read_cache_settings(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 9**6, '{"caching": {"ttl_api": 1e400}}'])
+def test_the_library_alone_refuses_what_the_sidecar_refuses(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "perf_config.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CacheConfigError, match=r"perf_config\.json"):
+        read_cache_settings(path)
 
 
 def test_the_cache_folder_is_resolved_against_the_folder_that_holds_config(tmp_path: Path) -> None:
