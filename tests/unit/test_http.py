@@ -12,6 +12,8 @@ from tests.faults.inference.misbehaving import Exchange, MisbehavingServer
 from refrain_cache import AsyncCache, CacheSettings
 from refrain_sidecar.config.settings import NetworkingSettings
 from refrain_sidecar.http import ApiClient, ApiError
+from refrain_sidecar.inference.errors import RequestRefused
+from refrain_sidecar.inference.ollama.transport import Transport
 
 
 @pytest.fixture
@@ -257,3 +259,19 @@ async def test_what_is_not_json_says_so(server: MisbehavingServer, client: ApiCl
 async def test_an_address_that_is_none_is_an_error(client: ApiClient, address: str) -> None:
     with pytest.raises(ApiError, match="is no address"):
         await client.get(address)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nothing://127.0.0.1:9", "http://[::1"])
+async def test_a_proxy_that_cannot_be_used_concerns_nobody_on_this_machine(
+    server: MisbehavingServer, cache: AsyncCache, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    server.answers = [weather]
+
+    async with ApiClient(cache, NetworkingSettings()) as client:
+        assert (await client.get(server.url)).value.status == 200
+        with pytest.raises(ApiError, match=r"proxy.*ALL_PROXY"):
+            await client.get("http://elsewhere.example/")
+    await Transport("http://127.0.0.1:1", NetworkingSettings()).close()
+    with pytest.raises(RequestRefused, match=r"proxy.*ALL_PROXY"):
+        Transport("http://elsewhere.example", NetworkingSettings())

@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import perf_counter
 from typing import Any
@@ -18,6 +19,7 @@ from refrain_cache import AsyncCache, Fingerprint, Outcome, OwnerFailedError, fi
 from refrain_sidecar.config.settings import NetworkingSettings
 from refrain_sidecar.http.errors import ApiError
 from refrain_sidecar.http.loopback import is_loopback
+from refrain_sidecar.http.pool import pool
 from refrain_sidecar.http.repeating import Repeating
 from refrain_sidecar.http.reply import ApiReply, StoredReply, from_store, to_store, without_secrets
 from refrain_sidecar.http.retry_after import retry_after_s
@@ -53,17 +55,18 @@ class ApiClient:
         )
         limits = httpx.Limits(max_connections=networking.max_connections)
 
-        def pool(*, trust_env: bool) -> httpx.AsyncClient:
-            return httpx.AsyncClient(
-                timeout=timeout,
-                limits=limits,
-                follow_redirects=True,
-                trust_env=trust_env,
-                # A cookie from one answer would change the next, and no fingerprint would know.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            )
-
-        self._outside, self._loopback = pool(trust_env=True), pool(trust_env=False)
+        self._new_pool = partial(
+            pool,
+            refused=ApiError,
+            timeout=timeout,
+            limits=limits,
+            follow_redirects=True,
+            # A cookie from one answer would change the next, and no fingerprint would know.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
+        # By whether they lead to this machine; made when first needed, as the proxies of the
+        # environment, which may not be usable, concern only the other one.
+        self._pools: dict[bool, httpx.AsyncClient] = {}
 
     async def __aenter__(self) -> ApiClient:
         return self
@@ -74,8 +77,8 @@ class ApiClient:
     async def close(self) -> None:
         """Close every connection."""
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._outside.aclose)
-            stack.push_async_callback(self._loopback.aclose)
+            for opened in self._pools.values():
+                stack.push_async_callback(opened.aclose)
 
     async def get(
         self,
@@ -148,7 +151,10 @@ class ApiClient:
             raise ApiError(f"{url!r} is no address ({error}). Write it with http(s)://.") from error
 
     def _pool(self, host: str) -> httpx.AsyncClient:
-        return self._loopback if is_loopback(host) else self._outside
+        loopback = is_loopback(host)
+        if loopback not in self._pools:
+            self._pools[loopback] = self._new_pool(loopback=loopback)
+        return self._pools[loopback]
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         return await self._repeating.call(lambda: self._send_once(request))

@@ -13,6 +13,7 @@ import httpx
 
 from refrain_sidecar.config.settings import NetworkingSettings
 from refrain_sidecar.http.loopback import is_loopback
+from refrain_sidecar.http.pool import pool
 from refrain_sidecar.http.repeating import Repeating
 from refrain_sidecar.http.retry_after import retry_after_s
 from refrain_sidecar.inference.errors import InferenceError, RequestRefused
@@ -54,9 +55,10 @@ class Transport:
             networking.retries, WAIT_INITIAL_S, WAIT_MAX_S, WAIT_LONGEST_S, log
         )
         url = _address(self.base_url)
-        self._pool = httpx.AsyncClient(
+        self._pool = pool(
+            loopback=is_loopback(url.host),
+            refused=RequestRefused,
             base_url=url,
-            trust_env=not is_loopback(url.host),
             verify=url.scheme == "https",  # loading certificates takes tens of ms
             limits=httpx.Limits(
                 max_connections=networking.max_connections,
