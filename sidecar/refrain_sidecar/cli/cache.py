@@ -12,6 +12,7 @@ from refrain_sidecar.cli.session import Session, json_option, pass_session
 from refrain_sidecar.protocol import EntriesParams, ExplainParams, PurgeParams, StatsParams
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_COUNT = click.IntRange(1, 1_000_000_000)
 
 
 class Age(click.ParamType[float]):
@@ -55,7 +56,7 @@ def stats(session: Session, window: Any, as_json: bool) -> None:
     default="recent",
     show_default=True,
 )
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=_COUNT, default=20, show_default=True)
 @json_option
 @pass_session
 def entries(session: Session, kind: str | None, order: Any, limit: int, as_json: bool) -> None:
@@ -92,7 +93,7 @@ def explain(session: Session, text: str | None, key: str | None, as_json: bool) 
 @click.option("--kind", help="Purge this kind, such as stage2_enrichment.")
 @click.option("--model", help="Purge what this model answered.")
 @click.option("--older-than", type=Age(), help="Purge what was made longer ago: 30m, 12h, 7d.")
-@click.option("--least-used", type=click.IntRange(1), help="Purge that many, least used first.")
+@click.option("--least-used", type=_COUNT, help="Purge that many, least used first.")
 @click.option("--key", help="Purge the keys that begin so.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -122,10 +123,11 @@ def purge(
         return PurgeParams(everything, expired, kind, model, older_than, least_used, key, dry)
 
     # Expired entries answer nothing any more; everything else is asked about first.
-    certain = yes or dry_run or as_json or params(False) == PurgeParams(expired=True)
-    if not certain:
-        count = session.run(lambda service: service.purge(params(True)))
-        if count.entries:
-            click.confirm(f"Purge {show.amount(count.entries, count.bytes)}?", abort=True)
-    result = session.run(lambda service: service.purge(params(dry_run)))
+    certain = yes or dry_run or params(False) == PurgeParams(expired=True)
+    with session.service() as (loop, service):
+        if not certain:
+            count = loop.run(service.purge(params(True)))
+            if count.entries:
+                session.confirm(f"Purge {show.amount(count.entries, count.bytes)}?", as_json)
+        result = loop.run(service.purge(params(dry_run)))
     session.give(result, as_json, show.purged)

@@ -42,7 +42,9 @@ def enrich(
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 @click.option("--common", is_flag=True, help="Write to the feelings people name most.")
 @click.option(
     "--feeling",
@@ -79,4 +81,4 @@ def warm(
 
 
 def _lines(file: Path) -> list[str]:
-    return [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    return [line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,6 @@ def _calibrate(session: Session, settings: Settings) -> Calibration:
     from refrain_sidecar.cpu import gather
     from refrain_sidecar.cpu.calibrate import CalibrationStep
     from refrain_sidecar.cpu.calibrate import calibrate as measure
-    from refrain_sidecar.inference.errors import InferenceError
 
     with show.progress(session.messages) as bars:
         task = bars.add_task("Measuring", total=None)
@@ -62,8 +62,6 @@ def _calibrate(session: Session, settings: Settings) -> Calibration:
 
         try:
             return asyncio.run(measure(settings, gather(), follow))
-        except (InferenceError, OSError) as error:
-            session.fail(str(error))
         except KeyboardInterrupt:
             session.fail("Stopped; nothing was kept.", status=130)
 
@@ -98,7 +96,10 @@ def doctor(session: Session, as_json: bool) -> None:
     \b
     refrain doctor
     """
-    result = session.run(lambda service: service.doctor())
+    # What is wrong with the configuration is a finding like others, and said once.
+    logging.getLogger("refrain.config").setLevel(logging.ERROR)
+    with session.service(strict=False) as (loop, service):
+        result = loop.run(service.doctor())
     session.give(result, as_json, show.checks)
     if any(check.status == "fail" for check in result.checks):
         sys.exit(1)

@@ -9,6 +9,7 @@ import click
 
 from refrain_sidecar import __version__
 from refrain_sidecar.cli.cache import entries, explain, purge, stats
+from refrain_sidecar.cli.commands import Commands
 from refrain_sidecar.cli.enrich import enrich, warm
 from refrain_sidecar.cli.machine import cpu, doctor
 from refrain_sidecar.cli.models import models
@@ -17,7 +18,7 @@ from refrain_sidecar.cli.session import Session
 from refrain_sidecar.cli.worker import worker
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),

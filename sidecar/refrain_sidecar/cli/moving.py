@@ -27,8 +27,10 @@ def export_entries(session: Session, file: Path, yes: bool, as_json: bool) -> No
     \b
     refrain export answers.jsonl.gz
     """
-    if file.is_file() and not (yes or as_json):
-        click.confirm(f"Replace {file}?", abort=True, err=True)
+    if not file.name:
+        session.fail(f"{file} is no name of a file.", status=2)
+    if file.is_file() and not yes:
+        session.confirm(f"Replace {file}?", as_json)
     with show.counting(session.messages, "Exporting") as progress:
         done = session.run(lambda service: service.export(file, progress))
     session.give(done, as_json, show.exported)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from attrs import frozen
 from rich.console import Console, RenderableType
 from rich.markup import escape
+
+if TYPE_CHECKING:
+    from refrain_sidecar.service.service import Service
 
 T = TypeVar("T")
 
@@ -34,44 +38,48 @@ class Session:
         """Standard error, for what is said beside the result."""
         return Console(stderr=True, highlight=False)
 
-    def config_path(self) -> Path | None:
-        """The configuration to use. Ends the command when the file asked for or found is wrong."""
+    def config_path(self, *, strict: bool = True) -> Path | None:
+        """The configuration to use. Raises ConfigError when it is wrong and `strict`."""
         from refrain_cache import find_config
-        from refrain_sidecar.config import ConfigError, load_settings
+        from refrain_sidecar.config import load_settings
 
         path = self.config or find_config()
-        try:
+        if strict:
             load_settings(path)
-        except ConfigError as error:
-            self.fail(str(error), status=2)
         return path
 
-    def run(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        """Open a service, run `work(service)`, close it. Expected errors end with status 1."""
-        from refrain_sidecar.enrichment import EnrichmentError, InputRefused
-        from refrain_sidecar.inference.errors import InferenceError
-        from refrain_sidecar.service.moving import CacheNotInUse
+    def run(self, work: Callable[[Service], Coroutine[Any, Any, T]]) -> T:
+        """Open a service, run `work(service)`, close it. Raises what they raise, ConfigError."""
+        with self.service() as (loop, service):
+            return loop.run(work(service))
+
+    @contextmanager
+    def service(self, *, strict: bool = True) -> Iterator[tuple[asyncio.Runner, Service]]:
+        """An open service and the loop to run its verbs in; between them the loop stands still."""
         from refrain_sidecar.service.service import Service
 
-        path = self.config_path()
+        service = Service(self.config_path(strict=strict))
+        with asyncio.Runner() as loop:
+            loop.run(service.open())
+            try:
+                yield loop, service
+            finally:
+                loop.run(service.close())
 
-        async def session() -> T:
-            async with Service(path) as service:
-                return await work(service)
-
-        try:
-            return asyncio.run(session())
-        except (InferenceError, EnrichmentError, InputRefused, CacheNotInUse) as error:
-            self.fail(str(error))
-        except KeyboardInterrupt:
-            self.fail("Stopped.", status=130)
+    def confirm(self, question: str, as_json: bool) -> None:
+        """Ask on stderr; a no ends the command. Nobody asks a program: it has to say --yes."""
+        if as_json and not sys.stdin.isatty():
+            self.fail(f"{question} Say --yes: with --json there is nobody to ask.", status=2)
+        click.confirm(question, abort=True, err=True)
 
     def give(self, result: T, as_json: bool, show: Callable[[T], RenderableType]) -> None:
         """Print `result`: one JSON object in the protocol's words, or as `show` draws it."""
         if as_json:
             from refrain_sidecar.protocol.wire import to_wire
 
-            click.echo(json.dumps(to_wire(result), ensure_ascii=False, indent=2))
+            text = json.dumps(to_wire(result), ensure_ascii=False, indent=2)
+            # JSON is UTF-8 whatever the terminal's encoding, half a character its JSON escape.
+            click.echo(text.encode("utf-8", "backslashreplace"))
         else:
             self.console.print(show(result))
 

@@ -53,7 +53,10 @@ class Home:
         return Cache(read_cache_settings(self.config))
 
     def refrain(self, *arguments: str | Path, answer: str = "", **environment: str) -> Run:
-        """Run the command to its end, `answer` on its standard input."""
+        """Run the command to its end, `answer` on its standard input.
+
+        A byte that is no UTF-8 is a half character here (`\\udcff` for 0xff), both ways.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "refrain_sidecar.cli", *map(str, arguments)],
             cwd=self.folder,
@@ -61,6 +64,7 @@ class Home:
             input=answer,
             capture_output=True,
             encoding="utf-8",
+            errors="surrogateescape",
             timeout=120,
             check=False,
         )

@@ -74,8 +74,22 @@ def test_a_purge_asks_first_and_takes_no_for_an_answer(filled: Home) -> None:
     asked = filled.refrain("purge", "--kind", "stage2_enrichment", answer="n\n")
 
     assert asked.status == 1
-    assert "Purge 1 entry" in asked.out
+    assert "Purge 1 entry" in asked.err
     assert held(filled) == 6
+
+
+def test_json_asked_for_is_not_consent(filled: Home) -> None:
+    (filled.folder / "precious").write_text("precious")
+
+    purge = filled.refrain("purge", "--everything", "--json", answer="y\n")
+    export = filled.refrain("export", "precious", "--json", answer="y\n")
+
+    assert (purge.status, export.status) == (2, 2)
+    assert "Purge 6 entries" in purge.err
+    assert "--yes" in purge.err
+    assert "Replace precious? Say --yes" in export.err
+    assert held(filled) == 6
+    assert (filled.folder / "precious").read_text() == "precious"
 
 
 @pytest.mark.parametrize("command", [("purge", "-n"), ("explain",)], ids=lambda c: c[0])
