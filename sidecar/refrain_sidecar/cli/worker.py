@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import sys
-from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 from rich.logging import RichHandler
@@ -28,6 +29,8 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
 
     Each line is {"rid": …, "normalized_text": …, "timestamp"?: …}. Results go to OUTPUT or standard
     output, one line each, in order. Stopped half-way, a second run with the same OUTPUT goes on.
+    Of lines with the same rid only the first is enriched. A line that cannot be used is named on
+    stderr and skipped; the status is 1 then.
 
     \b
     refrain worker reflections.jsonl -o enriched.jsonl
@@ -35,10 +38,10 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
     """
     from refrain_sidecar.service.lines import Output, Tally, enrich_lines
 
-    if str(source) != "-" and not source.is_file():
-        session.fail(f"{source} is not a file.", status=2)
     lines, total = _lines(source)
-    out = Output.continuing(output) if output else Output(sys.stdout.buffer, set())
+    if _same_file(lines, output or sys.stdout.fileno()):
+        session.fail(f"Input and output are one file: {source}. Name another with -o.", status=2)
+    out = Output.continuing(output) if output else Output(sys.stdout.buffer)
     console = session.messages
     _log_above_the_bar(console)
 
@@ -66,15 +69,29 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
     if tally.bad:
         summary += f", {len(tally.bad):,} skipped"
     console.print(summary + ".")
+    if tally.bad:
+        sys.exit(1)
 
 
-def _lines(source: Path) -> tuple[Iterable[bytes], int | None]:
+def _lines(source: Path) -> tuple[BinaryIO, int | None]:
     """The lines and, of a file, how many there are."""
     if str(source) == "-":
         return sys.stdin.buffer, None
-    with source.open("rb") as file:
-        total = sum(1 for line in file if line.strip())
-    return source.open("rb"), total
+    file = source.open("rb")
+    if not source.is_file():
+        return file, None  # a pipe
+    total = sum(1 for line in file if line.strip())
+    file.seek(0)
+    return file, total
+
+
+def _same_file(lines: BinaryIO, output: Path | int) -> bool:
+    """Whether both are one file on the disk, by whatever names."""
+    try:
+        found = os.stat(output)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(lines.fileno()), found) and stat.S_ISREG(found.st_mode)
 
 
 def _log_above_the_bar(console: Any) -> None:

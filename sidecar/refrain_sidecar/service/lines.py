@@ -42,6 +42,11 @@ class BadLine:
         return f"line {self.number} skipped: {self.reason}"
 
 
+# What became of a line: its line of output, what is wrong with it, None when it was done before.
+Result = dict[str, Any] | BadLine | None
+Task = asyncio.Task[Result]
+
+
 @define
 class Tally:
     """What became of the lines."""
@@ -54,11 +59,9 @@ class Tally:
 def read_line(number: int, line: bytes) -> Reflection | BadLine:
     """One line of input, checked."""
     try:
-        record = json.loads(line)
+        record = _object(line)
     except ValueError as error:
-        return BadLine(number, f"not JSON ({error})")
-    if not isinstance(record, dict):
-        return BadLine(number, "not a JSON object")
+        return BadLine(number, str(error))
     rid, text = record.get("rid"), record.get("normalized_text")
     if isinstance(rid, bool) or not isinstance(rid, str | int):
         return BadLine(number, '"rid" must be a string or a whole number')
@@ -72,36 +75,63 @@ def read_line(number: int, line: bytes) -> Reflection | BadLine:
     return Reflection(number, rid, text, timestamp, record)
 
 
+def _object(line: bytes) -> dict[str, Any]:
+    """The object on a line that can be written out again. Raises ValueError."""
+    try:
+        record = json.loads(line.decode("utf-8-sig"))
+        json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it holds half a character (a lone surrogate)") from error
+    except RecursionError as error:
+        raise ValueError("its values are nested too deep") from error
+    except ValueError as error:
+        raise ValueError(f"not JSON ({error})") from error
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return record
+
+
 class Output:
     """The file of results. Every line is written whole, so that stopping leaves a valid file."""
 
-    def __init__(self, stream: BinaryIO, done: set[str | int]) -> None:
+    def __init__(self, stream: BinaryIO, name: str = "Standard output") -> None:
         self._stream = stream
-        self.done = done
+        self._name = name
+        self.done: set[str | int] = set()
 
     @classmethod
     def continuing(cls, path: Path) -> Output:
         """Append to `path`; `done` holds the ids it has. A line cut short by a crash is removed."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            return cls(path.open("wb"), str(path))  # a pipe or a device
         stream = path.open("a+b")
+        output = cls(stream, str(path))
         stream.seek(0)
-        done: set[str | int] = set()
-        end = 0
+        end, whole = 0, True
         for line in stream:
+            whole = line.endswith(b"\n")
             try:
-                done.add(json.loads(line)["rid"])
+                output.done.add(_object(line)["rid"])
             except (ValueError, KeyError, TypeError):
-                if not line.endswith(b"\n"):
-                    break
+                if line.startswith(b"{") and not whole:
+                    stream.truncate(end)
+                    return output
             end += len(line)
-        stream.truncate(end)
-        stream.seek(end)
-        return cls(stream, done)
+        if not whole:
+            stream.write(b"\n")
+        return output
 
     def write(self, record: dict[str, Any]) -> None:
+        """Append the line of `record`. Raises OSError, with the output's name."""
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-        self._stream.write(line.encode() + b"\n")
-        self._stream.flush()
+        try:
+            # What half a character a model may have written becomes its JSON escape.
+            self._stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            self._stream.flush()
+        except OSError as error:
+            error.filename = self._name
+            raise
         self.done.add(record["rid"])
 
 
@@ -136,29 +166,33 @@ async def enrich_lines(
 
 async def _in_order(
     parts: Assembly, lines: Iterable[bytes], done: set[str | int], jobs: int
-) -> AsyncIterator[dict[str, Any] | BadLine | None]:
+) -> AsyncIterator[Result]:
     """The result of each line, in order, with at most `jobs` begun and not yet taken."""
-    begun: deque[asyncio.Task[dict[str, Any] | BadLine | None]] = deque()
+    begun: deque[tuple[str | int | None, Task]] = deque()
     try:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                begun.append(asyncio.create_task(_one(parts, read_line(number, line), done)))
+        for number, raw in enumerate(lines, 1):
+            if raw.strip():
+                line = read_line(number, raw)
+                rid = None if isinstance(line, BadLine) else line.rid
+                same = next((task for its, task in reversed(begun) if its == rid), None)
+                begun.append((rid, asyncio.create_task(_one(parts, line, done, same))))
             if len(begun) >= jobs:
-                yield await begun.popleft()
+                yield await begun.popleft()[1]
         while begun:
-            yield await begun.popleft()
+            yield await begun.popleft()[1]
     finally:
-        for task in begun:
+        for _, task in begun:
             task.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await asyncio.gather(*(task for _, task in begun), return_exceptions=True)
 
 
 async def _one(
-    parts: Assembly, line: Reflection | BadLine, done: set[str | int]
-) -> dict[str, Any] | BadLine | None:
+    parts: Assembly, line: Reflection | BadLine, done: set[str | int], same: Task | None
+) -> Result:
+    """`same` is the task of an earlier line with the same id, still under way."""
     if isinstance(line, BadLine):
         return line
-    if line.rid in done:
+    if line.rid in done or (same is not None and not isinstance(await same, BadLine)):
         return None
     timestamp = parse_timestamp(line.timestamp)
     try:
