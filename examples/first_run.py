@@ -66,20 +66,24 @@ async def enrich(service: Service, records: list[dict[str, str]], title: str) ->
 
 def rounds(records: list[dict[str, str]], first: Round, second: Round) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("reflection", no_wrap=True, overflow="ellipsis", max_width=15)
-    table.add_column("feeling", no_wrap=True, overflow="ellipsis", max_width=25)
-    # What the run is for: at eighty columns the texts are cut, never these.
-    for heading, width in (("first", 12), ("second", 12), ("same", 4)):
-        table.add_column(heading, no_wrap=True, min_width=width)
+    for heading in ("reflection", "feeling"):
+        table.add_column(heading)
+    # What the run is for: in a narrow terminal the texts are cut, never these.
+    for heading in ("first", "second", "same"):
+        table.add_column(heading, no_wrap=True)
     for record, one, two in zip(records, first, second, strict=True):
         table.add_row(
-            record["normalized_text"],
-            "/".join(attrs.astuple(one.wheel)),
+            cut(record["normalized_text"]),
+            cut("/".join(attrs.astuple(one.wheel))),
             outcomes(one),
             outcomes(two),
             "yes" if answer(one) == answer(two) else "NO",
         )
     return table
+
+
+def cut(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def outcomes(result: EnrichResult) -> Text:

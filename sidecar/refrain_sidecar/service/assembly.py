@@ -36,8 +36,6 @@ class Assembly:
         stats = await self.cache.get_stats("session")
         LOG.info("[PERF] Cache enabled: %s", self.settings.caching.enabled)
         LOG.info("[PERF] Cache entries: %d", stats.entries)
-        if self.cache.state.mode == "bypass":
-            LOG.warning("[PERF] Cache bypassed: %s", self.cache.state.reason)
 
     async def close(self) -> None:
         """Wait until nobody uses the parts, then close them; the engine stops with its chooser."""
