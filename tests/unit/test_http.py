@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -275,3 +277,15 @@ async def test_a_proxy_that_cannot_be_used_concerns_nobody_on_this_machine(
     await Transport("http://127.0.0.1:1", NetworkingSettings()).close()
     with pytest.raises(RequestRefused, match=r"proxy.*ALL_PROXY"):
         Transport("http://elsewhere.example", NetworkingSettings())
+
+
+async def test_the_example_runs_and_asks_once_for_each_town() -> None:
+    example = Path(__file__).parents[2] / "examples" / "cached_api.py"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(example), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    *said, refused = out.decode().splitlines()
+    assert re.findall("MISS|HIT", "".join(said)) == ["MISS", "MISS", "HIT", "HIT", "HIT"]
+    assert "404" in refused
