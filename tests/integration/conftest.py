@@ -1,5 +1,10 @@
 """Settings that point at the embedded engine and a cache of this test's own."""
 
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +26,20 @@ def embedded_settings(tmp_path: Path) -> Settings:
         inference=InferenceSettings(engine="embedded", num_threads=1),
         caching=CacheSettings(cache_dir=tmp_path / "cache"),
     )
+
+
+@pytest.fixture(scope="module")
+def open_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `refrain models serve`: an engine that asks nobody for a key, as Ollama."""
+    config = tmp_path_factory.mktemp("open") / "config" / "perf_config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps({"inference": {"num_threads": 1, "num_ctx": 1024}}))
+    command = [sys.executable, "-m", "refrain_sidecar.cli", "--config", str(config)]
+    with subprocess.Popen(
+        [*command, "models", "serve", "--port", "0"], stdout=subprocess.PIPE, encoding="utf-8"
+    ) as serving:
+        assert serving.stdout is not None
+        try:
+            yield serving.stdout.readline().split()[1].rstrip(".")
+        finally:
+            serving.send_signal(signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)

@@ -13,7 +13,6 @@ from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import CalibrationFile, candidates, gather
 from refrain_sidecar.cpu.calibrate import CalibrationStep, calibrate
 from refrain_sidecar.inference.choose import EngineChooser
-from refrain_sidecar.inference.embedded import EmbeddedProcess
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing, RequestRefused
 from refrain_sidecar.inference.models.manifest import manifest
 from refrain_sidecar.inference.ollama.messages import ChatRequest, GenerateRequest, Message
@@ -88,24 +87,18 @@ async def test_a_killed_engine_is_replaced_and_a_closed_one_is_gone(
 
 
 async def test_auto_takes_what_answers_at_the_address_before_its_own(
-    embedded_settings: Settings,
+    embedded_settings: Settings, open_url: str
 ) -> None:
-    process = EmbeddedProcess(num_threads=1, num_ctx=512)
-    try:
-        inference = evolve(
-            embedded_settings.inference, engine="auto", base_url=await process.start(), model=MODEL
-        )
-        chooser = EngineChooser(evolve(embedded_settings, inference=inference), num_thread=1)
-        assert (await chooser.engine()).name == "ollama"
-        assert len(_children()) == 1, "no engine of its own was started"
-        await chooser.close()
+    inference = evolve(embedded_settings.inference, engine="auto", base_url=open_url, model=MODEL)
+    chooser = EngineChooser(evolve(embedded_settings, inference=inference), num_thread=1)
+    assert (await chooser.engine()).name == "ollama"
+    assert _children() == [], "no engine of its own was started"
+    await chooser.close()
 
-        other = evolve(inference, model="not-there:1b")
-        chooser = EngineChooser(evolve(embedded_settings, inference=other), num_thread=1)
-        assert (await chooser.engine()).name == "embedded"
-        await chooser.close()
-    finally:
-        await process.stop()
+    other = evolve(inference, model="not-there:1b")
+    chooser = EngineChooser(evolve(embedded_settings, inference=other), num_thread=1)
+    assert (await chooser.engine()).name == "embedded"
+    await chooser.close()
 
 
 async def test_calibrating_measures_each_count_on_the_real_model_and_keeps_it(

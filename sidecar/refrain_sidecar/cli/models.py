@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TextIO
+
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from refrain_sidecar.cli import show
-from refrain_sidecar.cli.session import Session, pass_session
+from refrain_sidecar.cli.session import Session, json_option, pass_session
 
 
 @click.group()
@@ -44,41 +46,54 @@ def fetch(session: Session) -> None:
 
 
 @models.command("list")
+@json_option
 @pass_session
-def list_models(session: Session) -> None:
+def list_models(session: Session, as_json: bool) -> None:
     """Show what is installed, and where.
 
     \b
-    refrain models list
+    refrain models list --json
     """
     from refrain_sidecar.inference.models import installed
 
     found = installed()
     if found is None:
         session.fail("The embedded engine is not installed. Run `refrain models fetch`.")
-    session.console.print(
-        f"{found.model}  {show.size(found.bytes)}  sha256:{found.digest[:12]}  {found.weights}\n"
-        f"llama.cpp through xllamacpp {found.engine_version}  "
-        f"{found.engine_dir or 'in this Python'}",
-        soft_wrap=True,
+    session.give(
+        found,
+        as_json,
+        lambda found: (
+            f"{found.model}  {show.size(found.bytes)}  sha256:{found.digest[:12]}  "
+            f"{found.weights}\nllama.cpp through xllamacpp {found.engine_version}  "
+            f"{found.engine_dir or 'in this Python'}"
+        ),
     )
 
 
 @models.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=11435, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=11436, show_default=True)
+@click.option(
+    "--api-key-file",
+    type=click.File(encoding="utf-8"),
+    help="Answer only requests with `Authorization: Bearer KEY`, the key being what FILE holds. "
+    "Default: answer everybody on this machine.",
+)
 @pass_session
-def serve(session: Session, port: int) -> None:
+def serve(session: Session, port: int, api_key_file: TextIO | None) -> None:
     """Run the embedded engine for other clients of the Ollama API, until Ctrl-C.
 
     \b
-    refrain models serve --port 11435
-    OLLAMA_HOST=127.0.0.1:11435 ollama list
+    refrain models serve --port 11436
+    OLLAMA_HOST=127.0.0.1:11436 ollama list
     """
     from refrain_sidecar.config import load_settings
     from refrain_sidecar.cpu import threads_in_force
     from refrain_sidecar.inference.embedded.serving import NotInstalled
     from refrain_sidecar.inference.embedded.serving import serve as serve_until_interrupted
 
+    key = None if api_key_file is None else api_key_file.read().strip()
+    if key == "":
+        session.fail("The file given as --api-key-file is empty. Write a key into it.", status=2)
     inference = load_settings(session.config_path()).inference
 
     def ready(base_url: str) -> None:
@@ -88,9 +103,12 @@ def serve(session: Session, port: int) -> None:
         serve_until_interrupted(
             num_threads=threads_in_force(inference),
             num_ctx=inference.num_ctx,
+            key=key,
             port=port,
             on_ready=ready,
         )
+    except KeyboardInterrupt:
+        session.console.print("Stopped.")
     except NotInstalled:
         session.fail("The embedded engine is not installed. Run `refrain models fetch`.")
     except OSError as error:

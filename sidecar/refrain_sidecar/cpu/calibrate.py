@@ -96,7 +96,8 @@ async def _embedded_rate(settings: Settings, engine: Engine, threads: int) -> fl
     process = EmbeddedProcess(num_threads=threads, num_ctx=settings.inference.num_ctx)
     try:
         base_url = await process.start()
-        async with OllamaClient(base_url, settings.networking, "embedded") as client:
+        reached = OllamaClient(base_url, settings.networking, "embedded", process.key)
+        async with reached as client:
             return await _rate(settings, client, engine.model, threads)
     finally:
         await process.stop()

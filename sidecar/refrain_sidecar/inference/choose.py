@@ -265,7 +265,7 @@ class EngineChooser:
             await self._embedded.close()  # its process is gone, and with it all it served
             self._embedded = None
         if self._embedded is None:
-            self._embedded = OllamaClient(base_url, self._networking, "embedded")
+            self._embedded = OllamaClient(base_url, self._networking, "embedded", self._process.key)
         client = self._embedded
         version, tags = await client.version(), await client.tags()
         if not tags:

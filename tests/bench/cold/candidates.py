@@ -67,7 +67,8 @@ class Client:
             return await self._post(client, body)
 
     async def _post(self, client: httpx.AsyncClient, body: Mapping[str, Any]) -> Any:
-        reply = await client.post(f"{self.engine.base_url}/api/chat", json=body)
+        url, headers = f"{self.engine.base_url}/api/chat", self.engine.client.headers
+        reply = await client.post(url, json=body, headers=headers)
         reply.raise_for_status()
         return json.loads(reply.json()["message"]["content"])
 

@@ -68,7 +68,8 @@ async def overhead(engine: Engine, options: Mapping[str, Any], rounds: int) -> O
 async def _bare(client: httpx.AsyncClient, engine: Engine, body: Any) -> float:
     """The engine's own ms for the request."""
     last: dict[str, Any] = {}
-    async with client.stream("POST", f"{engine.base_url}/api/chat", json=body) as reply:
+    url, headers = f"{engine.base_url}/api/chat", engine.client.headers
+    async with client.stream("POST", url, json=body, headers=headers) as reply:
         async for line in reply.aiter_lines():
             last = json.loads(line)
     return float(last["total_duration"]) / 1e6
@@ -77,7 +78,9 @@ async def _bare(client: httpx.AsyncClient, engine: Engine, body: Any) -> float:
 async def freed_ms(engine: Engine, options: Mapping[str, Any], rounds: int) -> list[float]:
     """Ms from cancelling in mid-stream until the engine's slot is idle, each round."""
     freed = []
-    async with httpx.AsyncClient(base_url=engine.base_url, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=engine.base_url, headers=engine.client.headers, trust_env=False
+    ) as client:
         for number in range(rounds):
             request = _request(engine, options, 1000 + number)
             work = asyncio.create_task(engine.client.chat(request))

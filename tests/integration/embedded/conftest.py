@@ -13,6 +13,9 @@ import httpx
 import pytest
 
 from refrain_sidecar.inference import models
+from refrain_sidecar.inference.embedded.process import KEY_VARIABLE
+
+KEY = "a key of the tests' own"
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +34,7 @@ def base_url() -> Iterator[str]:
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={**os.environ, KEY_VARIABLE: KEY},
     )
     assert child.stdin is not None
     assert child.stdout is not None
@@ -45,5 +49,6 @@ def base_url() -> Iterator[str]:
 @pytest.fixture
 async def client(base_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A plain HTTP client of that engine."""
-    async with httpx.AsyncClient(base_url=base_url, timeout=300) as client:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=300) as client:
         yield client

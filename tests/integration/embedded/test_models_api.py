@@ -11,6 +11,10 @@ import anyio
 import httpx
 import pytest
 
+from refrain_sidecar.inference.embedded.catalogue import Catalogue
+from refrain_sidecar.inference.embedded.llama import LONGEST_TOKEN
+from refrain_sidecar.inference.models import installed
+
 MODEL = "smollm2:135m"
 
 
@@ -75,6 +79,8 @@ async def test_names_as_ollama_reads_them(client: httpx.AsyncClient) -> None:
     ("body", "said"),
     [
         ({"options": {"num_ctx": "big"}}, 'option "num_ctx" must be of type integer'),
+        ({"options": {"num_ctx": 1}}, "num_ctx must be at least 4, num_thread at least 0"),
+        ({"context": [49152]}, "context must be an array of integers from 0 to 49151"),
         ({"options": {"stop": [1]}}, 'option "stop" must be of an array of strings'),
         ({"top_logprobs": 49153}, "top_logprobs must be between 0 and 49152"),
         ({"raw": True, "system": "x"}, "raw mode does not support template, system, or context"),
@@ -94,6 +100,56 @@ async def test_bad_requests(client: httpx.AsyncClient, body: dict[str, Any], sai
 async def test_a_body_that_is_not_json(client: httpx.AsyncClient) -> None:
     assert (await client.post("/api/chat", content=b"")).json() == {"error": "missing request body"}
     assert (await client.post("/api/chat", content=b"{")).status_code == 400
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/generate", "/api/chat", "/api/embed", "/api/show", "/api/pull"]
+)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(b'{"model": "smollm2:135m", "x": ' + DEEP + b"}", id="deep"),
+        b'{"model": "smollm2:135m", "prompt": "\xff", "input": "\xff"}',
+        b'{"model": "smollm2:135m", "prompt": "\xed\xa0\x80"}',
+        b'{"model": "\\ud800", "prompt": "x"}',
+        b'{"model": "smollm2:135m", "prompt": "\\ud83d", "messages": [{"content": "\\ude00"}]}',
+        b'{"model": "smollm2:135m", "keep_alive": NaN}',
+        b'{"model": "smollm2:135m", "keep_alive": -1e999}',
+        b'{"model": "smollm2:135m", "keep_alive": ' + b"9" * 400 + b"}",
+        b'[{"model": "smollm2:135m"}]',
+        b'"smollm2:135m"',
+        b"null",
+    ],
+)
+async def test_a_body_nobody_can_read(client: httpx.AsyncClient, path: str, fault: bytes) -> None:
+    reply = await client.post(path, content=fault)
+    assert reply.status_code == 400, reply.text
+    assert list(reply.json()) == ["error"]
+
+
+@pytest.mark.parametrize("keyword", ["prefixItems", "items", "anyOf"])
+@pytest.mark.parametrize("depth", [100, 200, 400])
+async def test_a_schema_too_deep(client: httpx.AsyncClient, keyword: str, depth: int) -> None:
+    inner = {"items": '{"type": "array", "items": '}.get(keyword, f'{{"{keyword}": [')
+    shape = inner * depth + '{"enum": [3.5]}' + ("}" if keyword == "items" else "]}") * depth
+    body = f'{{"model": "{MODEL}", "prompt": "x", "options": {{"num_predict": 1}}, "format": '
+    reply = await client.post("/api/generate", content=body + shape + ', "stream": false}')
+    assert reply.status_code in (200, 400), reply.text
+
+
+async def test_a_stay_of_centuries_is_for_ever(client: httpx.AsyncClient) -> None:
+    await load(client, keep_alive="99999999999h")
+    assert (await loaded(client))[0]["expires_at"] > "2200"
+
+
+def test_no_token_stands_for_more_characters_than_the_engine_counts_with() -> None:
+    found = installed()
+    assert found is not None
+    tokens = Catalogue.of(found).metadata["tokenizer.ggml.tokens"]
+    assert max(map(len, tokens)) <= LONGEST_TOKEN
 
 
 async def test_pull(client: httpx.AsyncClient) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -27,9 +29,14 @@ async def gone(pid: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def version(base_url: str) -> str:
+def bearer(process: EmbeddedProcess) -> dict[str, str]:
+    """The headers that `process` answers to."""
+    return {"Authorization": f"Bearer {process.key}"}
+
+
+async def version(process: EmbeddedProcess, base_url: str) -> str:
     """What the engine at `base_url` calls itself."""
-    async with httpx.AsyncClient(base_url=base_url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=base_url, headers=bearer(process)) as client:
         return str((await client.get("/api/version")).json()["refrain"]["engine"])
 
 
@@ -39,7 +46,7 @@ async def test_starts_once_for_many_and_stops(data_dir: Path) -> None:
     first, second = await asyncio.gather(process.start(), process.start())
     assert first == second
     assert first.startswith("http://127.0.0.1:")
-    assert await version(first) == "llama.cpp via xllamacpp"
+    assert await version(process, first) == "llama.cpp via xllamacpp"
     pid = process.pid
     assert pid is not None
     await process.stop()
@@ -62,7 +69,7 @@ async def test_a_crash_is_seen_and_the_next_start_replaces_it(data_dir: Path) ->
     second = await process.start()
     assert second != first
     assert process.pid != pid
-    assert await version(second) == "llama.cpp via xllamacpp"
+    assert await version(process, second) == "llama.cpp via xllamacpp"
     await process.stop()
 
 
@@ -94,13 +101,55 @@ async def test_weights_that_are_no_model_are_told_to_the_client(
     monkeypatch.setenv("REFRAIN_DATA_DIR", str(tmp_path))
     process = EmbeddedProcess(num_threads=1, num_ctx=512)
     base_url = await process.start()
-    async with httpx.AsyncClient(base_url=base_url, timeout=60) as client:
+    headers = bearer(process)
+    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=60) as client:
         reply = await client.post(
             "/api/generate", json={"model": "smollm2:135m", "prompt": "x", "stream": False}
         )
     assert reply.status_code == 500
     assert "could not load" in reply.json()["error"]
     assert process.alive
+    await process.stop()
+
+
+async def test_only_its_parent_is_answered(data_dir: Path) -> None:
+    process, other = (EmbeddedProcess(num_threads=1, num_ctx=512) for _ in range(2))
+    base_url = await process.start()
+    assert process.key != other.key
+    assert process.pid is not None
+    assert process.key not in " ".join(psutil.Process(process.pid).cmdline())
+    async with httpx.AsyncClient(base_url=base_url, timeout=60) as client:
+        for path in ("/", "/api/tags", "/slots", "/nowhere"):
+            for wrong in ("", "Bearer", f"Basic {process.key}", f"Bearer {other.key}"):
+                reply = await client.get(path, headers={"Authorization": wrong} if wrong else {})
+                assert (reply.status_code, reply.json()) == (401, {"error": "unauthorized"})
+        posted = await client.post("/api/generate", json={"model": "smollm2:135m", "prompt": "x"})
+        assert posted.status_code == 401
+        assert (await client.get("/", headers=bearer(process))).text == "Ollama is running"
+    await process.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+@pytest.mark.parametrize("length_said", [True, False])
+async def test_a_large_body_is_refused_while_it_comes(data_dir: Path, length_said: bool) -> None:
+    process = EmbeddedProcess(num_threads=1, num_ctx=512)
+    base_url = await process.start()
+
+    def peak_mb() -> int:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) // 1024
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b" " * 2**20
+
+    headers = bearer(process) | ({"Content-Length": str(200 * 2**20)} if length_said else {})
+    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=60) as client:
+        before = peak_mb()
+        reply = await client.post("/api/show", content=body())
+        assert reply.status_code == 413
+        assert "16777216 bytes" in reply.json()["error"]
+        assert peak_mb() - before < 64
     await process.stop()
 
 

@@ -33,7 +33,7 @@ Ask = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def ask(base_url: str) -> Ask:
+def ask(open_url: str) -> Ask:
     """Runs one of the scripts in clients/; what it printed."""
 
     def run(script: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def ask(base_url: str) -> Ask:
         assert PYTHON.exists(), "The clients are missing: run `make clients`."
         command = [str(PYTHON), str(path)] if path.suffix == ".py" else ["node", str(path)]
         done = subprocess.run(
-            [*command, base_url, json.dumps(SCHEMA), str(CLIENTS)],
+            [*command, open_url, json.dumps(SCHEMA), str(CLIENTS)],
             capture_output=True,
             text=True,
             # litellm looks its prices up on the network unless told not to.

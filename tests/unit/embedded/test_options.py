@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import pytest
@@ -77,13 +78,36 @@ def test_options_of_the_wrong_type(options: dict[str, Any]) -> None:
         ({"num_ctx": None, "num_thread": 0}, DEFAULT),
         ({"num_ctx": 512}, Loading(512, 4)),
         ({"num_thread": 2}, Loading(2048, 2)),
+        ({"num_ctx": 4}, Loading(4, 4)),
         ({"num_ctx": 100_000}, Loading(8192, 4)),
+        ({"num_ctx": 10**19}, Loading(8192, 4)),
     ],
 )
 def test_what_decides_a_reload(options: dict[str, Any], expected: Loading) -> None:
     assert loading(options, DEFAULT, trained_ctx=8192) == expected
 
 
-def test_a_negative_context_is_refused() -> None:
-    with pytest.raises(EngineFailure, match="negative"):
-        loading({"num_ctx": -5}, DEFAULT, trained_ctx=8192)
+@pytest.mark.parametrize("num_ctx", [-5, 1, 1.9, 3])
+def test_a_context_too_small_is_refused(num_ctx: float) -> None:
+    with pytest.raises(EngineFailure, match="num_ctx must"):
+        loading({"num_ctx": num_ctx}, DEFAULT, trained_ctx=8192)
+    with pytest.raises(EngineFailure, match="num_ctx must"):
+        loading({}, Loading(int(num_ctx), 4), trained_ctx=8192)
+
+
+def test_there_are_never_more_threads_than_cores() -> None:
+    most = loading({"num_thread": 100_000}, DEFAULT, trained_ctx=8192).num_thread
+    assert most == max(os.cpu_count() or 1, DEFAULT.num_thread)
+
+
+@pytest.mark.parametrize("name", ["num_predict", "num_keep", "top_k", "repeat_last_n", "mirostat"])
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 1e30, 2**40])
+def test_integers_that_llama_cpp_cannot_hold_are_refused(name: str, value: float) -> None:
+    with pytest.raises(EngineFailure, match=f'option "{name}" must be between') as refused:
+        sampling({name: value})
+    assert refused.value.status == 400
+
+
+def test_a_time_as_a_seed_is_wrapped() -> None:
+    assert sampling({"seed": 1_732_492_800_123})["seed"] == 1_732_492_800_123 % 2**32
+    assert sampling({"seed": -1})["seed"] == 2**32 - 1

@@ -1,19 +1,22 @@
 """The child process: `python -m refrain_sidecar.inference.embedded --threads 6 --ctx 2048`.
 
-With `--parent PID` it ends with that process. One JSON line on stdout says where it answers.
+With `--parent PID` it ends with that process. The key comes in the environment, which other users
+cannot read as they can a command line. One JSON line on stdout says where it answers.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import os
 import sys
 
 from refrain_sidecar.inference.embedded.parent import end_with_parent
+from refrain_sidecar.inference.embedded.process import KEY_VARIABLE
 from refrain_sidecar.inference.embedded.serving import (
     NotInstalled,
     guard_stdout,
-    ready_line,
     serve,
 )
 
@@ -23,9 +26,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="refrain_sidecar.inference.embedded")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--ctx", type=int, required=True)
-    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--parent", type=int, default=None)
     chosen = parser.parse_args()
+    if not (key := os.environ.pop(KEY_VARIABLE, "")):
+        parser.error(f"{KEY_VARIABLE} must hold the key that every request brings")
     stdout = guard_stdout()
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
@@ -35,11 +39,10 @@ def main() -> int:
         end_with_parent(chosen.parent, sys.stdin.fileno())
 
     def ready(base_url: str) -> None:
-        stdout.write(ready_line(base_url))
-        stdout.flush()
+        print(json.dumps({"base_url": base_url}), file=stdout, flush=True)
 
     try:
-        serve(num_threads=chosen.threads, num_ctx=chosen.ctx, port=chosen.port, on_ready=ready)
+        serve(num_threads=chosen.threads, num_ctx=chosen.ctx, key=key, port=0, on_ready=ready)
     except (NotInstalled, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

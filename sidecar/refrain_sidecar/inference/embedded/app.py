@@ -17,8 +17,8 @@ from starlette.routing import Route
 from refrain_sidecar.inference.embedded import keep_alive, shapes
 from refrain_sidecar.inference.embedded.catalogue import Catalogue
 from refrain_sidecar.inference.embedded.embedding import embed
-from refrain_sidecar.inference.embedded.failures import EngineFailure
-from refrain_sidecar.inference.embedded.gate import LoopbackOnly
+from refrain_sidecar.inference.embedded.failures import EngineFailure, failure_of
+from refrain_sidecar.inference.embedded.gate import Gate
 from refrain_sidecar.inference.embedded.generation import Piece, check_request, generation
 from refrain_sidecar.inference.embedded.llama import LlamaServer, Loading
 from refrain_sidecar.inference.embedded.options import loading
@@ -40,8 +40,13 @@ End = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 PromptOf = Callable[[LlamaServer], Awaitable[str]]
 
 
-def application(catalogue: Catalogue, residency: Residency, default: Loading) -> Starlette:
-    """The ASGI application. `default` is for requests that name no num_ctx or num_thread."""
+def application(
+    catalogue: Catalogue, residency: Residency, default: Loading, key: str | None
+) -> Starlette:
+    """The ASGI application. `default` is for requests that name no num_ctx or num_thread.
+
+    `key` is demanded of every request; None: whoever is on this machine may ask.
+    """
     api = _Api(catalogue, residency, default)
     return Starlette(
         routes=[
@@ -56,14 +61,13 @@ def application(catalogue: Catalogue, residency: Residency, default: Loading) ->
             Route("/api/pull", api.pull, methods=["POST"]),
             Route("/slots", api.slots, methods=["GET"]),
         ],
-        middleware=[Middleware(LoopbackOnly)],
-        exception_handlers={EngineFailure: _refused},
+        middleware=[Middleware(Gate, key=key)],
+        exception_handlers=dict.fromkeys((EngineFailure, RecursionError, Exception), _refused),
     )
 
 
-async def _refused(_: Request, failure: Exception) -> Response:
-    assert isinstance(failure, EngineFailure)
-    return error_reply(failure)
+async def _refused(_: Request, error: Exception) -> Response:
+    return error_reply(failure_of(error))
 
 
 @frozen

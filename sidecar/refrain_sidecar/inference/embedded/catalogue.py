@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from refrain_sidecar.inference.embedded import gguf
+from refrain_sidecar.inference.embedded import gguf, keep_alive
 from refrain_sidecar.inference.embedded.failures import model_not_found
 from refrain_sidecar.inference.embedded.shapes import moment
 from refrain_sidecar.inference.models.installation import Installed
@@ -17,8 +17,6 @@ from refrain_sidecar.inference.models.installation import Installed
 # llama.cpp's `general.file_type` (enum llama_ftype) for the quantisations a small model comes in.
 _FILE_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1"}
 _LICENCE = "Apache-2.0: https://www.apache.org/licenses/LICENSE-2.0"
-# Ollama's own "never expires": the longest duration Go can hold, some 292 years from now.
-_FOR_EVER_S = (2**63 - 1) / 1e9
 
 
 @frozen
@@ -58,7 +56,7 @@ class Catalogue:
         if num_ctx is None:
             return {"models": []}
         if math.isinf(expires_at):
-            expires_at = datetime.now(UTC).timestamp() + _FOR_EVER_S
+            expires_at = datetime.now(UTC).timestamp() + keep_alive.LONGEST_S
         entry = self._entry() | {
             "details": self._details(),
             "expires_at": moment(datetime.fromtimestamp(expires_at, UTC)),

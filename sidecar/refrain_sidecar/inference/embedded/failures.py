@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
+log = logging.getLogger(__name__)
+
 
 class EngineFailure(Exception):
     """An error answer: HTTP `status` and the `error` text of its body, in Ollama's wording."""
@@ -17,6 +21,16 @@ class ContextExceeded(EngineFailure):
 
     def __init__(self) -> None:
         super().__init__(400, "the input length exceeds the context length")
+
+
+def failure_of(error: Exception) -> EngineFailure:
+    """What a client is told of `error`; what nobody foresaw is logged too."""
+    if isinstance(error, EngineFailure):
+        return error
+    if isinstance(error, RecursionError):
+        return bad_request("the request is nested too deeply")
+    log.error("an answer failed; the client is told", exc_info=error)
+    return EngineFailure(500, f"the embedded engine failed: {error!r}")
 
 
 def bad_request(message: str) -> EngineFailure:

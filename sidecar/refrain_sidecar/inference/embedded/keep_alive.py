@@ -11,6 +11,9 @@ from refrain_sidecar.inference.embedded.failures import bad_request
 # Ollama's default when a request says nothing.
 DEFAULT_SECONDS = 300.0
 
+# Go's longest duration, some 292 years; Ollama's own "never".
+LONGEST_S = (2**63 - 1) / 1e9
+
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _DURATION = re.compile(rf"([+-]?)(?:{_PART.pattern})+")
@@ -19,12 +22,12 @@ _DURATION = re.compile(rf"([+-]?)(?:{_PART.pattern})+")
 def seconds(value: Any) -> float:
     """`value` (a number of seconds, or a Go duration such as "1h30m") in seconds.
 
-    Negative means for ever: `math.inf`. Raises EngineFailure 400 for anything else.
+    Negative, or more than LONGEST_S, is for ever: `math.inf`. Raises EngineFailure 400 otherwise.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise bad_request(f"Unsupported type: '{type(value).__name__}'")
     duration = _parsed(value.strip()) if isinstance(value, str) else float(value)
-    return math.inf if duration < 0 else duration
+    return duration if 0 <= duration < LONGEST_S else math.inf
 
 
 def _parsed(text: str) -> float:

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 from attrs import frozen
@@ -31,6 +31,12 @@ _SEPARATOR = 0
 # Prompts whose state is kept in memory, so that stages taking turns on the one slot each find
 # their prefix again: 2000 → 70 ms for a 540-token prefix.
 PREFIX_CACHE_MIB = 256
+# The most characters one token stands for: 81 in our model, 128 in those of the Llama family.
+LONGEST_TOKEN = 128
+# llama.cpp rounds a context up to a multiple of so many tokens.
+_CTX_STEP = 256
+
+Whole = TypeVar("Whole", str, list[int])
 
 
 @frozen
@@ -46,10 +52,15 @@ class Loading:
 
 
 class LlamaServer:
-    """A loaded model. Requests run one after the other, in the order they arrive."""
+    """A loaded model. Requests run one after the other, in the order they arrive.
+
+    Of a text that is too long whatever its tokens are, llama.cpp gets only the two ends, each long
+    enough to fill the context: it would read megabytes to refuse them, or to cut out the middle.
+    """
 
     def __init__(self, native: Any, key: str, loading: Loading) -> None:
         self.loading = loading
+        self._most = max(loading.num_ctx, _CTX_STEP) * LONGEST_TOKEN
         self._first_tokens: dict[str, int] = {}
         self._native = native
         # Connections are not kept: after a streamed reply the server often closes its end, and
@@ -89,16 +100,16 @@ class LlamaServer:
         Leaving the block before the end cancels the work. Raises EngineFailure.
         """
         # Only a streamed request notices that its client has gone.
-        async with self._http.stream(
-            "POST", "/completion", json={**body, "stream": True}
-        ) as response:
+        sent = {**body, "prompt": _ends(body["prompt"], self._most), "stream": True}
+        async with self._http.stream("POST", "/completion", json=sent) as response:
             if response.status_code != 200:
                 raise _failure(response.status_code, await response.aread())
             yield _events(response)
 
     async def tokenize(self, text: str) -> list[int]:
         """Token ids of `text`, special tokens read as such."""
-        answer = await self._post("/tokenize", {"content": text, "parse_special": True})
+        content = _ends(text, self._most)
+        answer = await self._post("/tokenize", {"content": content, "parse_special": True})
         return cast(list[int], answer["tokens"])
 
     async def first_tokens(self, words: Sequence[str]) -> dict[str, int]:
@@ -118,12 +129,13 @@ class LlamaServer:
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of token ids."""
-        answer = await self._post("/detokenize", {"tokens": list(tokens)})
+        answer = await self._post("/detokenize", {"tokens": _ends(list(tokens), self._most)})
         return str(answer["content"])
 
     async def prompt_of(self, messages: Sequence[Mapping[str, Any]]) -> str:
         """`messages` in the model's own chat template; a last assistant message is continued."""
-        answer = await self._post("/apply-template", {"messages": list(messages)})
+        cut = [{**said, "content": _ends(said["content"], self._most)} for said in messages]
+        answer = await self._post("/apply-template", {"messages": cut})
         return str(answer["prompt"])
 
     async def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -170,6 +182,10 @@ def _start(model: Path, loading: Loading, key: str) -> Any:
     params.ui = False
     params.verbosity = 1
     return xllamacpp.Server(params)
+
+
+def _ends(whole: Whole, most: int) -> Whole:
+    return whole if len(whole) <= 2 * most else whole[:most] + whole[-most:]
 
 
 def _drop(holder: list[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,6 +51,10 @@ _WITHOUT_EFFECT = frozenset(
     ]
 )
 _LOADING = ("num_ctx", "num_thread")
+# Ollama's least, too; llama.cpp aborts on 1.
+LEAST_CTX = 4
+# What llama.cpp counts with.
+_INT32 = 2**31
 
 
 def sampling(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,6 +65,8 @@ def sampling(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, (native, kind, default) in _SAMPLING.items():
         given = options.get(name)
         body[native] = default if given is None else _checked(name, given, kind)
+    # Ollama's seed wraps likewise: clients send times as seeds, which are longer than 32 bits.
+    body["seed"] %= 2**32
     # Ollama reads 0 and every negative number as: until the model stops or the context is full.
     if body["n_predict"] <= 0:
         body["n_predict"] = -1
@@ -68,7 +75,8 @@ def sampling(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def loading(options: Mapping[str, Any], default: Loading, trained_ctx: int) -> Loading:
-    """How the model has to be loaded for `options`. Raises EngineFailure 400."""
+    """How the model has to be loaded for `options`: with no more context than it was trained for,
+    nor more threads than cores. Raises EngineFailure 400."""
     given = {
         name: _checked(name, options[name], int)
         for name in _LOADING
@@ -76,9 +84,11 @@ def loading(options: Mapping[str, Any], default: Loading, trained_ctx: int) -> L
     }
     num_ctx = given.get("num_ctx", 0) or default.num_ctx
     num_thread = given.get("num_thread", 0) or default.num_thread
-    if num_ctx < 0 or num_thread < 0:
-        raise bad_request("num_ctx and num_thread must not be negative")
-    return Loading(num_ctx=min(num_ctx, trained_ctx), num_thread=num_thread)
+    if num_ctx < LEAST_CTX or num_thread < 0:
+        raise bad_request(f"num_ctx must be at least {LEAST_CTX}, num_thread at least 0")
+    # More threads than cores only wait for one another, and thousands end the process.
+    most = max(default.num_thread, os.cpu_count() or 1)
+    return Loading(num_ctx=min(num_ctx, trained_ctx), num_thread=min(num_thread, most))
 
 
 def _checked(name: str, value: Any, kind: type) -> Any:
@@ -93,4 +103,6 @@ def _checked(name: str, value: Any, kind: type) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         wanted = "integer" if kind is int else "float32"
         raise bad_request(f'option "{name}" must be of type {wanted}')
+    if kind is int and name not in (*_LOADING, "seed") and not -_INT32 <= value < _INT32:
+        raise bad_request(f'option "{name}" must be between {-_INT32} and {_INT32 - 1}')
     return kind(value)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import sys
 from collections import deque
 
@@ -14,6 +15,8 @@ from refrain_sidecar.inference.child_environment import child_environment
 # Importing the web stack takes about a second on a slow disk; the model loads later.
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 3.0
+# Where the child finds its key.
+KEY_VARIABLE = "REFRAIN_ENGINE_KEY"
 _KEPT_LINES = 20
 
 log = logging.getLogger(__name__)
@@ -40,11 +43,13 @@ class EmbeddedProcess:
 
     `num_threads` and `num_ctx` serve requests that name neither. The child has pipes of its own,
     so it can never write into ours, and it ends with this process, also when that is killed.
+    Every request to it has to bring `key` as a bearer token: other users' requests do not.
     """
 
     def __init__(self, num_threads: int, num_ctx: int) -> None:
         self._num_threads = num_threads
         self._num_ctx = num_ctx
+        self.key = secrets.token_urlsafe(32)
         self._starting = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._base_url = ""
@@ -99,7 +104,7 @@ class EmbeddedProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**PATIENT_THREADS, **child_environment()},
+            env={**PATIENT_THREADS, **child_environment(), KEY_VARIABLE: self.key},
         )
         assert process.stdout is not None
         assert process.stderr is not None

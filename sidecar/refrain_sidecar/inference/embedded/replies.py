@@ -16,7 +16,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from refrain_sidecar.inference.embedded.failures import EngineFailure
+from refrain_sidecar.inference.embedded.failures import EngineFailure, failure_of
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +75,8 @@ class LinesReply(Response):
                 else:
                     made = self._fold([line async for line in lines])
                     await json_reply(made)(scope, receive, send)
-        except EngineFailure as failure:
-            await self._send_failure(failure, scope, receive, send)
         except Exception as error:
-            log.exception("an answer failed; the client is told")
-            unforeseen = EngineFailure(500, f"the embedded engine failed: {error!r}")
-            await self._send_failure(unforeseen, scope, receive, send)
+            await self._send_failure(failure_of(error), scope, receive, send)
 
     async def _send_lines(self, lines: Lines, send: Send) -> None:
         async for line in lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -69,11 +70,16 @@ class EmbedBody:
 
 
 def parsed(body: bytes) -> JSONObject:
-    """The JSON object in `body`. Raises EngineFailure 400."""
+    """The JSON object in `body`, text that is whole and numbers that are finite. Raises
+    EngineFailure 400."""
     if not body.strip():
         raise bad_request("missing request body")
     try:
-        value = json.loads(body)
+        value = json.loads(
+            body.decode(), parse_int=_number, parse_float=_number, parse_constant=_number
+        )
+        if b"\\u" in body:  # it may name lone surrogates
+            json.dumps(value, ensure_ascii=False).encode()
     except ValueError as error:
         raise bad_request(f"the request body is not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -81,8 +87,8 @@ def parsed(body: bytes) -> JSONObject:
     return value
 
 
-def generate_body(body: JSONObject, max_logprobs: int) -> GenerateBody:
-    """Reads /api/generate. Raises EngineFailure 400."""
+def generate_body(body: JSONObject, vocabulary: int) -> GenerateBody:
+    """Reads /api/generate; there are `vocabulary` tokens. Raises EngineFailure 400."""
     raw = _get(body, "raw", bool, False)
     system = _get(body, "system", str, "")
     template = _get(body, "template", str, "")
@@ -94,10 +100,10 @@ def generate_body(body: JSONObject, max_logprobs: int) -> GenerateBody:
     if _get(body, "suffix", str, ""):
         raise bad_request(f'"{body.get("model", "")}" does not support insert')
     _no_images(body)
-    if not all(isinstance(token, int) for token in context):
-        raise bad_request("context must be an array of integers")
+    if not all(isinstance(token, int) and 0 <= token < vocabulary for token in context):
+        raise bad_request(f"context must be an array of integers from 0 to {vocabulary - 1}")
     return GenerateBody(
-        common=_common(body, max_logprobs),
+        common=_common(body, vocabulary),
         prompt=_get(body, "prompt", str, ""),
         system=system,
         raw=raw,
@@ -105,8 +111,8 @@ def generate_body(body: JSONObject, max_logprobs: int) -> GenerateBody:
     )
 
 
-def chat_body(body: JSONObject, max_logprobs: int) -> ChatBody:
-    """Reads /api/chat. Raises EngineFailure 400."""
+def chat_body(body: JSONObject, vocabulary: int) -> ChatBody:
+    """Reads /api/chat; there are `vocabulary` tokens. Raises EngineFailure 400."""
     if _get(body, "tools", list, []):
         raise bad_request(f'"{body.get("model", "")}" does not support tools')
     messages = []
@@ -120,7 +126,7 @@ def chat_body(body: JSONObject, max_logprobs: int) -> ChatBody:
                 f"invalid role: {role!r}; expected 'system', 'user', 'assistant' or 'tool'"
             )
         messages.append({"role": role, "content": _get(message, "content", str, "")})
-    return ChatBody(common=_common(body, max_logprobs), messages=tuple(messages))
+    return ChatBody(common=_common(body, vocabulary), messages=tuple(messages))
 
 
 def embed_body(body: JSONObject) -> EmbedBody:
@@ -154,10 +160,20 @@ def wants_stream(body: JSONObject) -> bool:
     return _get(body, "stream", bool, True)
 
 
-def _common(body: JSONObject, max_logprobs: int) -> Common:
+def _number(digits: str) -> int | float:
+    try:
+        number: int | float = int(digits)
+    except ValueError:  # a fraction, an exponent, a constant, or thousands of digits
+        number = float(digits)
+    if not abs(number) < (2**64 if isinstance(number, int) else math.inf):
+        raise ValueError(f"{digits[:20]} is not a number, or too large")
+    return number
+
+
+def _common(body: JSONObject, vocabulary: int) -> Common:
     top = _get(body, "top_logprobs", int, 0)
-    if not 0 <= top <= max_logprobs:
-        raise bad_request(f"top_logprobs must be between 0 and {max_logprobs}")
+    if not 0 <= top <= vocabulary:
+        raise bad_request(f"top_logprobs must be between 0 and {vocabulary}")
     if body.get("think") not in (None, False):
         raise bad_request(f'"{body.get("model", "")}" does not support thinking')
     shape = body.get("format")

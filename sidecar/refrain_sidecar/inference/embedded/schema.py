@@ -28,7 +28,8 @@ def check_for(schema: Mapping[str, Any]) -> Check:
         validate = fastjsonschema.compile(
             dict(schema), handlers=dict.fromkeys(("http", "https", "ftp", "file"), _refuse)
         )
-    except (fastjsonschema.JsonSchemaDefinitionException, re.error) as error:
+    # The last: Python takes no more than 200 brackets into one another.
+    except (fastjsonschema.JsonSchemaDefinitionException, re.error, SyntaxError) as error:
         raise bad_request(f"invalid JSON schema in format: {error}") from error
 
     def check(text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import socket
@@ -34,16 +33,17 @@ class NotInstalled(Exception):
 
 
 def serve(
-    *, num_threads: int, num_ctx: int, port: int = 0, on_ready: Callable[[str], None] | None = None
+    *, num_threads: int, num_ctx: int, key: str | None, port: int, on_ready: Callable[[str], None]
 ) -> None:
     """Serves until interrupted; `on_ready` gets the base URL. `port` 0 takes a free one.
 
+    Every request has to bring `key` as a bearer token; None: none is asked for.
     Raises NotInstalled, and OSError when the port is taken.
     """
     found = installed()
     if found is None:
         raise NotInstalled
-    asyncio.run(_serve(found, Loading(num_ctx, num_threads), port, on_ready))
+    asyncio.run(_serve(found, Loading(num_ctx, num_threads), key, port, on_ready))
 
 
 def guard_stdout() -> TextIO:
@@ -54,13 +54,8 @@ def guard_stdout() -> TextIO:
     return real
 
 
-def ready_line(base_url: str) -> str:
-    """What a child says on stdout once it answers: one line of JSON."""
-    return json.dumps({"base_url": base_url}) + "\n"
-
-
 async def _serve(
-    found: Installed, default: Loading, port: int, on_ready: Callable[[str], None] | None
+    found: Installed, default: Loading, key: str | None, port: int, on_ready: Callable[[str], None]
 ) -> None:
     if found.engine_dir is not None:
         sys.path.insert(0, str(found.engine_dir))
@@ -68,7 +63,7 @@ async def _serve(
     residency = Residency(found.weights)
     listener = socket.create_server((HOST, port))
     config = uvicorn.Config(
-        application(catalogue, residency, default),
+        application(catalogue, residency, default, key),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -76,13 +71,16 @@ async def _serve(
         timeout_graceful_shutdown=1,
         server_header=False,
     )
+    # Failures are told by `failure_of`; a traceback for each answer that Ctrl-C ends helps nobody.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     server = uvicorn.Server(config)
     with listener:
         base_url = f"http://{HOST}:{listener.getsockname()[1]}"
         running = asyncio.create_task(server.serve(sockets=[listener]))
-        if on_ready is not None:
-            # The socket listens already: a request that comes before uvicorn runs waits for it.
-            on_ready(base_url)
+        # The socket listens already: a request that comes before uvicorn runs waits for it.
+        on_ready(base_url)
         log.info("serving %s on %s", found.model, base_url)
-        await running
-    await residency.unload()
+        try:
+            await running
+        finally:
+            await residency.unload()

@@ -23,42 +23,22 @@ def moment(when: datetime) -> str:
 
 def generate_line(model: str, piece: Piece) -> dict[str, Any]:
     """One line of a /api/generate stream."""
-    line = {"model": model, "created_at": now(), "response": piece.text, "done": False}
-    if piece.logprobs:
-        line["logprobs"] = list(piece.logprobs)
-    return line
+    return _line(model, piece, response=piece.text)
 
 
 def generate_end(model: str, reason: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """The last line of a /api/generate stream, or the whole of an answer without text."""
-    return {
-        "model": model,
-        "created_at": now(),
-        "response": "",
-        "done": True,
-        "done_reason": reason,
-        **figures,
-    }
+    return _end(model, reason, figures, response="")
 
 
 def chat_line(model: str, piece: Piece) -> dict[str, Any]:
     """One line of a /api/chat stream."""
-    line = {"model": model, "created_at": now(), "message": _message(piece.text), "done": False}
-    if piece.logprobs:
-        line["logprobs"] = list(piece.logprobs)
-    return line
+    return _line(model, piece, message=_message(piece.text))
 
 
 def chat_end(model: str, reason: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """The last line of a /api/chat stream, or the whole of an answer without text."""
-    return {
-        "model": model,
-        "created_at": now(),
-        "message": _message(""),
-        "done": True,
-        "done_reason": reason,
-        **figures,
-    }
+    return _end(model, reason, figures, message=_message(""))
 
 
 def figures(finish: Finish, total_ns: int, load_ns: int) -> dict[str, int]:
@@ -81,6 +61,16 @@ def fold_generate(lines: Sequence[Line]) -> Line:
 def fold_chat(lines: Sequence[Line]) -> Line:
     """A /api/chat stream as one answer."""
     return _folded(lines, message=_message("".join(line["message"]["content"] for line in lines)))
+
+
+def _line(model: str, piece: Piece, **text: Any) -> dict[str, Any]:
+    line = {"model": model, "created_at": now(), **text, "done": False}
+    return {**line, "logprobs": list(piece.logprobs)} if piece.logprobs else line
+
+
+def _end(model: str, reason: str, figures: Mapping[str, Any], **text: Any) -> dict[str, Any]:
+    line = {"model": model, "created_at": now(), **text}
+    return {**line, "done": True, "done_reason": reason, **figures}
 
 
 def _folded(lines: Sequence[Line], **text: Any) -> Line:

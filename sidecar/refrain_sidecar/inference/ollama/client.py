@@ -35,7 +35,8 @@ class OllamaClient:
     """Asks one engine at one address over one pool of connections.
 
     Every verb raises an `InferenceError`; cancelling closes the connection, which stops the
-    engine. Belongs to the event loop it is first used on.
+    engine. Belongs to the event loop it is first used on. `key` goes with each request as a bearer
+    token; `headers` are what another client of the same engine has to send.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class OllamaClient:
         base_url: str,
         networking: NetworkingSettings,
         engine: Literal["ollama", "embedded"] = "ollama",
+        key: str | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._engine = engine
         self._patience = networking.first_token_timeout
-        self._transport = Transport(base_url, networking, engine)
+        self.headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._transport = Transport(base_url, networking, engine, self.headers)
         self._loaded_with: dict[str, Mapping[str, Any]] = {}
 
     async def __aenter__(self) -> OllamaClient:

@@ -47,6 +47,7 @@ class Transport:
         base_url: str,
         networking: NetworkingSettings,
         engine: Literal["ollama", "embedded"] = "ollama",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._engine = engine
@@ -59,6 +60,7 @@ class Transport:
             loopback=is_loopback(url.host),
             refused=RequestRefused,
             base_url=url,
+            headers=headers,
             verify=url.scheme == "https",  # loading certificates takes tens of ms
             limits=httpx.Limits(
                 max_connections=networking.max_connections,
