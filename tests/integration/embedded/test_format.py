@@ -21,7 +21,6 @@ FEELING = {
     },
     "required": ["zest", "feeling", "event", "notes", "again"],
 }
-# Left to llama.cpp's own conversion: our grammar does not cover patterns.
 PATTERN = {
     "type": "object",
     "properties": {"code": {"type": "string", "pattern": "^[a-c]{3}$"}},
@@ -67,7 +66,7 @@ async def test_the_word_json_gives_an_object(client: httpx.AsyncClient) -> None:
     assert isinstance(json.loads(text), dict)
 
 
-async def test_a_schema_beyond_our_grammar(client: httpx.AsyncClient) -> None:
+async def test_a_pattern(client: httpx.AsyncClient) -> None:
     text = await made(client, "/api/generate", prompt="A code, please.", format=PATTERN)
     fastjsonschema.validate(PATTERN, json.loads(text))
 

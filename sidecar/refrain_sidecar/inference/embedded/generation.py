@@ -10,11 +10,10 @@ from attrs import frozen
 
 from refrain_sidecar.inference.embedded import logprobs
 from refrain_sidecar.inference.embedded.failures import ContextExceeded, EngineFailure
-from refrain_sidecar.inference.embedded.grammar import grammar_for
 from refrain_sidecar.inference.embedded.llama import LlamaServer
 from refrain_sidecar.inference.embedded.options import sampling
 from refrain_sidecar.inference.embedded.requests import Common
-from refrain_sidecar.inference.embedded.schema import check_for
+from refrain_sidecar.inference.embedded.schema import check_for, enforced
 from refrain_sidecar.inference.embedded.scoring import Prompt, scores
 
 # Kept free for the answer when a prompt has to be cut: a quarter of the context, as a prompt that
@@ -49,11 +48,7 @@ def completion_body(request: Common) -> dict[str, Any]:
     # prompt progress is reported so that a request can be cancelled while its prompt is read.
     body = {**sampling(request.options), "cache_prompt": True, "return_progress": True}
     if request.format is not None:
-        grammar = grammar_for(request.format, free_blanks=request.free_blanks)
-        if grammar is not None:
-            body["grammar"] = grammar
-        else:
-            body["json_schema"] = request.format
+        body["json_schema"] = enforced(request.format, free_blanks=request.free_blanks)
     if request.top_logprobs is not None:
         # At least one: the token's own log-probability comes only with a list.
         body["n_probs"] = max(request.top_logprobs, 1)
