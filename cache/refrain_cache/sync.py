@@ -182,34 +182,21 @@ class Cache:
 
     @overload
     def get_or_compute(
-        self,
-        fp: Fingerprint,
-        compute: Callable[[], Awaitable[T]],
-        *,
-        ttl: float | None = ...,
-        fresh: bool = ...,
-        validate: Callable[[T], None] | None = ...,
-        label: str | Callable[[T], str] = ...,
-        model: str = ...,
+        self, fp: Fingerprint, compute: Callable[[], Awaitable[T]], **options: Any
     ) -> Outcome[T]: ...
 
     @overload
     def get_or_compute(
-        self,
-        fp: Fingerprint,
-        compute: Callable[[], T],
-        *,
-        ttl: float | None = ...,
-        fresh: bool = ...,
-        validate: Callable[[T], None] | None = ...,
-        label: str | Callable[[T], str] = ...,
-        model: str = ...,
+        self, fp: Fingerprint, compute: Callable[[], T], **options: Any
     ) -> Outcome[T]: ...
 
     def get_or_compute(
         self, fp: Fingerprint, compute: Callable[[], Any], **options: Any
     ) -> Outcome[Any]:
-        """As `AsyncCache.get_or_compute`; a plain `compute` runs in a thread of its own."""
+        """As `AsyncCache.get_or_compute`, whose `options` these are.
+
+        A plain `compute` runs in a thread of its own.
+        """
         is_async = inspect.iscoroutinefunction(compute)
 
         async def run() -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from refrain_cache import CacheStats, EntryPage, Explanation
+from refrain_cache import CacheStats, EntryPage, Explanation, Selection
 from refrain_cache.accounts.stats import StatsWindow
 from refrain_cache.entry import EntryOrder, OutcomeName, Tier
 
@@ -168,19 +168,9 @@ class StatsResult(CacheStats):
 
 
 @frozen
-class PurgeParams:
-    """Which entries go; conditions are joined by *and*. `everything` must be said to purge all.
+class PurgeParams(Selection):
+    """Which entries go. A dry run only counts them."""
 
-    `older_than_s` counts from an entry's making. `least_used` purges that many, least used first.
-    """
-
-    everything: bool = False
-    expired: bool = False
-    kind: str | None = None
-    model: str | None = None
-    older_than_s: float | None = None
-    least_used: int | None = None
-    key_prefix: str | None = None
     dry_run: bool = False
 
 

@@ -14,7 +14,6 @@ from refrain_cache import (
     CacheUnavailableError,
     EntryPage,
     Explanation,
-    Selection,
     Transferred,
     Verified,
 )
@@ -118,8 +117,7 @@ class Service:
 
         Raises InputRefused when it names no condition or no key, CacheNotInUse.
         """
-        selection = restate(Selection, params)
-        if selection == Selection():
+        if attrs.evolve(params, dry_run=False) == protocol.PurgeParams():
             raise InputRefused(
                 "Nothing was said about what to purge. Name a condition (expired, kind, model, "
                 "age, least used, key prefix) or ask for everything."
@@ -128,7 +126,7 @@ class Service:
             moving.demand_use(parts.cache, writing=not params.dry_run)
             with _bad_key_refused():
                 try:
-                    gone = await parts.cache.purge(selection, dry_run=params.dry_run)
+                    gone = await parts.cache.purge(params, dry_run=params.dry_run)
                 except CacheUnavailableError as error:
                     raise moving.CacheNotInUse(str(error)) from error
         return protocol.PurgeResult(gone.entries, gone.bytes, params.dry_run)

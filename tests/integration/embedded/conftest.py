@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from refrain_sidecar.inference import models
 from refrain_sidecar.inference.embedded.process import KEY_VARIABLE
+from refrain_sidecar.inference.models import manifest
 
 KEY = "a key of the tests' own"
 
@@ -21,7 +21,7 @@ KEY = "a key of the tests' own"
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Where engine and weights are."""
-    return models.data_dir()
+    return manifest.data_dir()
 
 
 @pytest.fixture(scope="module")

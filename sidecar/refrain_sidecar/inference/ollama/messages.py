@@ -110,19 +110,12 @@ class Chunk:
 
 
 @frozen
-class Generation:
-    """A whole answer; fields as in `Finish`."""
+class Generation(Finish):
+    """A whole answer."""
 
     text: str
-    done_reason: str
     logprobs: tuple[TokenLogprobs, ...]
-    prompt_tokens: int
-    tokens: int
-    load_ms: float
-    prompt_ms: float
-    decode_ms: float
-    total_ms: float
-    thinking: str = ""
+    thinking: str
 
 
 @frozen
