@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -37,9 +35,9 @@ from refrain_cache.lookup.tiers import Tiers
 from refrain_cache.settings import DATABASE_NAME, CacheSettings, resolve_cache_dir
 from refrain_cache.sqlite import purge, rollup
 from refrain_cache.sqlite.faults import StoreFault
-from refrain_cache.sqlite.portable import announced, read_export, write_export
+from refrain_cache.sqlite.portable import read_export, transferred, verify, write_export
 from refrain_cache.sqlite.store import Store
-from refrain_cache.sqlite.verify import integrity, verify_some
+from refrain_cache.threads import in_thread
 from refrain_cache.timing import Clock, SystemClock, Timing
 
 log = logging.getLogger("refrain.cache")
@@ -373,65 +371,51 @@ class AsyncCache:
     async def export(self, path: Path, progress: Progress = untold) -> Transferred:
         """Write every entry that has not expired to one portable file, replacing it.
 
-        Raises OSError if it cannot be written. Private texts are not in it, answers are.
+        Raises OSError if it cannot be written. Answers are in it, and may quote the texts they were
+        given to; of private ingredients only hashes are.
         """
-        now, loop = self._clock.now(), asyncio.get_running_loop()
-
-        def tell(done: int, total: int | None) -> None:
-            loop.call_soon_threadsafe(progress, done, total)
-
+        now, tell = self._clock.now(), _in_this_loop(progress)
         await self._tiers.arrived()
         done = await self._tiers.read(
             lambda store: store.read_apart(lambda conn: write_export(conn, path, now, tell))
         )
-        return done if done is not None else Transferred(path, 0)
+        return done or transferred(path, [f"the file cannot be read: {self.state.reason}"])
 
     async def import_(self, path: Path, progress: Progress = untold) -> Transferred:
         """Take in an export, each entry checked; what is here already or has expired is skipped.
 
+        The checks find damage. An answer can only be trusted as far as whoever made the file.
         Raises PortableFileError if it is no export, OSError if it cannot be read.
         """
         taken = here = expired = 0
         rejected: list[str] = []
-        arriving = read_export(path)
-        total = await asyncio.to_thread(announced, path)
-        while step := await asyncio.to_thread(lambda: list(itertools.islice(arriving, 200))):
-            entries = [one for one in step if not isinstance(one, str)]
-            rejected += [one for one in step if isinstance(one, str)]
+        arriving = read_export(path, self._settings.max_bytes)
+        while (step := await in_thread(lambda: next(arriving, None))) is not None:
+            rejected += step.rejected
             store = self._tiers.writable
             if store is None:
                 rejected.append(f"the cache is not in use: {self.state.reason}")
                 break
             try:
-                counts = await store.take_in(entries)
+                counts = await store.take_in(step.entries)
             except StoreFault as error:
                 rejected.append(error.fault.reason)
                 break
             taken, here, expired = taken + counts[0], here + counts[1], expired + counts[2]
-            progress(taken + here + expired + len(rejected), total)
+            done, total = taken + here + expired + len(rejected), step.announced
+            # Headers may be wrong.
+            progress(done, total if total is not None and done <= total < 1 << 63 else None)
         self._books.changed()
-        return Transferred(path, taken, here, expired, tuple(rejected))
+        return transferred(path, rejected, entries=taken, here=here, expired=expired)
 
     async def verify(self, progress: Progress = untold) -> Verified:
         """Re-hash every entry and check the file; reports what does not match, changes nothing."""
-        after = checked = 0
-        damaged: dict[str, str] = {}
-        held = (await self.entries(limit=1)).total
-        while True:
-            some = functools.partial(verify_some, after=after)
-            step = await self._tiers.read(lambda store: store.read_apart(some))  # noqa: B023
-            if step is None:
-                return Verified(
-                    checked, damaged, (f"the file cannot be read: {self.state.reason}",)
-                )
-            after, looked_at, found = step
-            checked += looked_at
-            damaged.update(found)
-            if looked_at == 0:
-                break
-            progress(checked, held)
-        whole = await self._tiers.read(lambda store: store.read_apart(integrity))
-        return Verified(checked, damaged, whole or ())
+        await self._up_to_date()
+        tell = _in_this_loop(progress)
+        found = await self._tiers.read(
+            lambda store: store.read_apart(lambda conn: verify(conn, tell))
+        )
+        return found or Verified(0, {}, (f"the file cannot be read: {self.state.reason}",))
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -458,3 +442,12 @@ class AsyncCache:
         # What was removed with the file is to be gone from memory as well.
         self._tiers.memory.clear()
         self._books.changed()
+
+
+def _in_this_loop(progress: Progress) -> Progress:
+    loop = asyncio.get_running_loop()
+
+    def tell(done: int, total: int | None) -> None:
+        loop.call_soon_threadsafe(progress, done, total)
+
+    return tell

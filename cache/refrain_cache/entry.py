@@ -144,14 +144,15 @@ class Explanation:
 class Transferred:
     """What an export or import did.
 
-    `entries` went over. `here` were in the cache already, `expired` are past their time.
-    `rejected` names each entry that failed its check, and why.
+    `entries` went over. `here` were in the cache already, `expired` are past their time, `refused`
+    failed a check. `rejected` says of up to a hundred of those which and why, then how many more.
     """
 
     path: Path
     entries: int
     here: int = 0
     expired: int = 0
+    refused: int = 0
     rejected: tuple[str, ...] = ()
 
 

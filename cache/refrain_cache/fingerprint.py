@@ -107,6 +107,30 @@ def derive_key(kind: str, content: str, recipe: str) -> str:
     return sha256(_utf8(document)).hexdigest()
 
 
+def restored(key: str, kind: str, content: str, recipe: str) -> Fingerprint:
+    """The fingerprint with these parts, which were stored somewhere.
+
+    Raises FingerprintError unless they are what `fingerprint` makes: texts that only look like it
+    could be neither asked for nor explained.
+    """
+    if derive_key(kind, content, recipe) != key:
+        raise FingerprintError("its key does not belong to its ingredients")
+    try:
+        parts = json.loads(recipe)
+        hashed, who, how = dict(parts["hashed"]), parts["identity"], parts["params"]
+        again = fingerprint(kind, json.loads(content), params=how, identity=who, private=())
+        where = _text(hashed)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FingerprintError(f"its ingredients cannot be read: {error}") from error
+    whole = again.recipe.replace('{"hashed":{}', f'{{"hashed":{where}', 1)
+    if (again.content, whole) != (content, recipe):
+        raise FingerprintError("its ingredients are not written as they must be")
+    for path, value in ingredients_of(content, recipe):
+        if path in hashed and not str(value).startswith(HASH_PREFIX):
+            raise FingerprintError(f"its ingredient {path} is no hash")
+    return Fingerprint(key, kind, content, recipe, again._model)
+
+
 def normalised(text: str) -> str:
     """`text` in Unicode NFC, with `\\n` line ends and outer blanks trimmed."""
     if "\r" in text:

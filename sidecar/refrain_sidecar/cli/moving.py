@@ -21,8 +21,8 @@ _file = click.argument("file", type=click.Path(path_type=Path))
 def export_entries(session: Session, file: Path, yes: bool, as_json: bool) -> None:
     """Write every entry that has not expired to FILE, for another machine or a safe place.
 
-    The answers are in it, the texts they were given to are not. Ends with status 1 when a damaged
-    entry had to be left out.
+    The answers are in it, and may quote the texts they were given to: Stage 1's events do, short
+    texts as a whole. Ends with status 1 when a damaged entry had to be left out.
 
     \b
     refrain export answers.jsonl.gz

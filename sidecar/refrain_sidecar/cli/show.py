@@ -287,7 +287,7 @@ def imported(done: Transferred) -> RenderableType:
         ("taken", done.entries),
         ("here already", done.here),
         ("expired", done.expired),
-        ("refused", len(done.rejected)),
+        ("refused", done.refused),
     ):
         counts.add_row(name, f"{count:,}")
     return Group(counts, *_refusals(done))
