@@ -1,4 +1,4 @@
-# run · test · editor · bench · vsix. Everything they need is installed into .venv, .tools and
+# run · test · editor · bench · dist. Everything they need is installed into .venv, .tools and
 # node_modules of this checkout; `make clean` takes it all away.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test editor bench bench-cache bench-cold vsix check test-python test-extension test-editor lock clean models
+.PHONY: help run test editor bench bench-cache bench-cold vsix dist check test-python test-extension test-editor lock clean models
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ bench-cold: models ## A miss beside a naive client of the same engine and model 
 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
 	@npm --prefix extension run --silent vsix
+
+dist: vsix ## Build sdist, wheel and VSIX into dist/; try the wheel in an empty environment
+	@rm -f dist/*.whl dist/*.tar.gz
+	@$(BIN)/python -m hatchling build -d dist
+	@$(BIN)/python -m tests.distribution dist
 
 check: .venv/.installed extension/node_modules/.installed ## Lint, types and the import rules
 	$(BIN)/ruff check .

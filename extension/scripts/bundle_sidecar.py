@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "extension" / "bundled"
@@ -67,11 +68,16 @@ def locked(lock: str, roots: Iterable[str]) -> dict[str, str]:
     return {name: pins[name] for name in sorted(needed)}
 
 
+def roots_of(project: Mapping[str, Any]) -> list[str]:
+    """The names of what pyproject.toml's `project` depends on."""
+    return [re.split(r"[^A-Za-z0-9._-]", need, maxsplit=1)[0] for need in project["dependencies"]]
+
+
 def bundle(target: str) -> None:
     """Build bundled/libs for `target`, in place of what was there."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    roots = [re.split(r"[^A-Za-z0-9._-]", need, maxsplit=1)[0] for need in project["dependencies"]]
-    pins = locked((ROOT / "requirements.lock").read_text("utf-8"), [*roots, "pip"])
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    pins = locked(lock, [*roots_of(project), "pip"])
     libs = BUNDLED / "libs"
     shutil.rmtree(libs, ignore_errors=True)
     _install(pins, target, libs)

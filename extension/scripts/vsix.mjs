@@ -2,7 +2,7 @@
 // Gathering the sidecar's dependencies needs a Python with pip: this checkout's .venv, else $PYTHON or python3.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -26,6 +26,8 @@ if (version !== manifest.version) {
 const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: "inherit" });
 run(values.python, ["scripts/bundle_sidecar.py", "--target", values.target]);
 run(process.execPath, ["scripts/build.mjs", "--production"]);
+// One changelog for all of it; the editor shows the copy in the VSIX.
+await copyFile(join(root, "..", "CHANGELOG.md"), join(root, "CHANGELOG.md"));
 const dist = join(root, "..", "dist");
 await mkdir(dist, { recursive: true });
 const out = join(dist, `refrain-${values.target}-${manifest.version}.vsix`);

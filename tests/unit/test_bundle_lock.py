@@ -26,10 +26,10 @@ httpcore==1.1 ; python_full_version < '3.13' \\
     # via httpx
 httpx==0.28 \\
     --hash=sha256:ee
-    # via refrain (pyproject.toml)
+    # via refrain-cache (pyproject.toml)
 pytest==9.0 \\
     --hash=sha256:ff
-    # via refrain (pyproject.toml)
+    # via refrain-cache (pyproject.toml)
 """
 
 
