@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import functools
 import json
+import marshal
 import math
+import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
-from typing import Any
-
-from attrs import field, frozen
+from json.encoder import encode_basestring as _quoted
+from typing import Any, NamedTuple
 
 from refrain_cache.errors import FingerprintError
 
@@ -31,8 +32,11 @@ _encode = json.JSONEncoder(
 ).encode
 
 
-@frozen
-class Fingerprint:
+_CONTENT_ONLY: tuple[str, ...] = ("content",)
+
+
+# Made for every lookup: a tuple is, in half the time of a frozen class.
+class Fingerprint(NamedTuple):
     """What makes a question the same question.
 
     `key` is 64 hex characters. `content` and `recipe` are the canonical JSON texts behind it, with
@@ -43,9 +47,8 @@ class Fingerprint:
     kind: str
     content: str
     recipe: str
-    _model: str | None = field(default=None, eq=False, repr=False)
 
-    @functools.cached_property
+    @property
     def ingredients(self) -> Mapping[str, str]:
         """Every ingredient as `path -> canonical JSON text`; private ones as `sha256:<hex>`."""
         return dict(ingredients_of(self.content, self.recipe))
@@ -53,9 +56,10 @@ class Fingerprint:
     @property
     def model(self) -> str:
         """The `identity.model` ingredient, or an empty text."""
-        if self._model is not None:
-            return self._model
-        return _model_of(json.loads(self.recipe)["identity"])
+        identity = json.loads(self.recipe)["identity"]
+        # A private identity is a hash, and names nothing.
+        model = identity.get("model") if isinstance(identity, dict) else None
+        return model if isinstance(model, str) else ""
 
 
 def fingerprint(
@@ -64,7 +68,7 @@ def fingerprint(
     *,
     params: Mapping[str, Any] | None = None,
     identity: Mapping[str, Any] | None = None,
-    private: Collection[str] = ("content",),
+    private: Collection[str] = _CONTENT_ONLY,
 ) -> Fingerprint:
     """The fingerprint of `content` asked as `kind` under `params` and `identity`.
 
@@ -74,10 +78,13 @@ def fingerprint(
             trimmed. Bytes count as their SHA-256.
         params: what the caller says matters.
         identity: what answers: the model's digest, the prompt's hash, sampling options.
-        private: paths (`content`, `params.user`) kept only as hashes.
+        private: paths (`content`, `params.user`) kept only as hashes. Each must name something, for
+            a misspelt one would hide nothing: an ingredient that is absent this time is given as
+            None, unless all of `params` or `identity` is.
 
     Raises:
-        FingerprintError: an ingredient is NaN, infinite or not JSON; the message names it.
+        FingerprintError: an ingredient is NaN, infinite, not JSON, half a surrogate pair or nested
+            deeper than 200 levels, or a private path names none; the message names it.
 
     >>> fingerprint("api", "caf\\u00e9\\r\\n").key == fingerprint("api", "cafe\\u0301").key
     True
@@ -88,23 +95,29 @@ def fingerprint(
     """
     if not isinstance(kind, str) or not kind:
         raise FingerprintError(f"The kind of a fingerprint must be a text, not {kind!r}.")
-    if isinstance(content, str):
+    is_text = isinstance(content, str)
+    if is_text:
         content = normalised(content)
-    hashed: dict[str, str] = {}
-    canonical = _Canonical(frozenset(private), hashed)
-    content_text = _text(canonical.of(content, "content"))
-    who = canonical.of(identity, "identity") if identity else {}
-    how = canonical.of(params, "params") if params else {}
-    recipe = f'{{"hashed":{_text(hashed)},"identity":{_text(who)},"params":{_text(how)}}}'
-    key = derive_key(kind, content_text, recipe)
-    return Fingerprint(key, kind, content_text, recipe, _model_of(who))
+    if is_text and private == _CONTENT_ONLY:
+        # The commonest by far: not worth walking.
+        paths, hashed = _CONTENT_ONLY, _CONTENT_HASHED
+        content_text = f'"{HASH_PREFIX}{_sha256(_quoted(content), "content")}"'
+    else:
+        paths = _paths(private)
+        canonical = _Canonical(paths, {})
+        content_text = canonical.text(content, "content")
+        hashed = tuple(canonical.hashed.items())
+    packed = _packed((identity, params)) if identity or params else _NEITHER
+    if packed is not None:
+        recipe, end = _recipe_again(kind, packed, paths, hashed)
+    else:
+        recipe, end = _recipe_of(kind, identity, params, paths, hashed)
+    return Fingerprint(_sha256(_BEGIN + content_text + end, ""), kind, content_text, recipe)
 
 
 def derive_key(kind: str, content: str, recipe: str) -> str:
     """The key that belongs to stored ingredients: 64 hex characters."""
-    version = FINGERPRINT_VERSION
-    document = f'{{"content":{content},"kind":{_encode(kind)},"recipe":{recipe},"v":{version}}}'
-    return sha256(_utf8(document)).hexdigest()
+    return _sha256(_BEGIN + content + _end(kind, recipe), "A stored ingredient")
 
 
 def restored(key: str, kind: str, content: str, recipe: str) -> Fingerprint:
@@ -155,24 +168,104 @@ def _flatten(value: Any, path: str, hashed: Mapping[str, str]) -> Iterator[tuple
         yield path, value if path in hashed else _encode(value)
 
 
+_BEGIN = '{"content":'
+_Hashed = tuple[tuple[str, str], ...]
+_CONTENT_HASHED: _Hashed = (("content", "json"),)
+_NEITHER = marshal.dumps((None, None))
+# A walk as deep as this is within reach of most callers' stacks.
+_DEEPEST = 200
+_NAMES = frozenset({str})
+_LEAVES = frozenset({str, int, float, bool, bytes, type(None)})
+# What is larger is seldom asked for again.
+_PACKED_BYTES = 8192
+_ROOT = re.compile(r"(content|identity|params)(?![^.[])")
+
+
+def _recipe_of(
+    kind: str, identity: Any, params: Any, private: tuple[str, ...], hashed: _Hashed
+) -> tuple[str, str]:
+    """The canonical text of a recipe, and the end that a whole document has with it."""
+    canonical = _Canonical(private, dict(hashed))
+    who, how = canonical.text(identity or {}, "identity"), canonical.text(params or {}, "params")
+    recipe = f'{{"hashed":{_encode(canonical.hashed)},"identity":{who},"params":{how}}}'
+    return recipe, _end(kind, recipe)
+
+
+def _end(kind: str, recipe: str) -> str:
+    return f',"kind":{_text(kind, "The kind")},"recipe":{recipe},"v":{FINGERPRINT_VERSION}}}'
+
+
+def _paths(private: Collection[str]) -> tuple[str, ...]:
+    # A text is a collection too: of its letters, none of which names an ingredient.
+    if isinstance(private, (str, bytes)) or not all(map(_ROOT.match, private)):
+        raise FingerprintError(
+            f"private={private!r} would not hide what it should: pass a collection of paths, each "
+            "of which begins with content, params or identity."
+        )
+    return tuple(private)
+
+
+# Params and identity are the same for thousands of questions. Their bytes tell whether they are,
+# never which object they are: that may have changed since.
+@functools.lru_cache(maxsize=256)
+def _recipe_again(
+    kind: str, packed: bytes, private: tuple[str, ...], hashed: _Hashed
+) -> tuple[str, str]:
+    identity, params = marshal.loads(packed)
+    return _recipe_of(kind, identity, params, private, hashed)
+
+
+def _packed(value: Any) -> bytes | None:
+    """Bytes that no other value has; None for what is large or not quite plain."""
+    try:
+        # Version 2: later ones tell which parts are one object, too.
+        packed = marshal.dumps(value, 2) if _is_plain(value) else b""
+    except (ValueError, RecursionError):
+        return None
+    return packed if 0 < len(packed) <= _PACKED_BYTES else None
+
+
+def _is_plain(value: Any) -> bool:
+    # By its very class: marshal packs a float of numpy's as the bytes it is made of.
+    kind = type(value)
+    if kind is dict and _NAMES.issuperset(map(type, value)):
+        value = value.values()
+    elif kind is not list and kind is not tuple:
+        return kind in _LEAVES
+    return _LEAVES.issuperset(map(type, value)) or all(map(_is_plain, value))
+
+
 class _Canonical:
-    """Walks an ingredient into plain JSON, hashing what is private and noting where it did."""
+    """Walks ingredients into plain JSON, hashing what is private and noting where it did."""
 
-    def __init__(self, private: frozenset[str], hashed: dict[str, str]) -> None:
+    def __init__(self, private: tuple[str, ...], hashed: dict[str, str]) -> None:
+        self.hashed = hashed
         self._private = private
-        self._hashed = hashed
+        self._unnamed = set(private)
 
-    def of(self, value: Any, path: str) -> Any:
+    def text(self, value: Any, name: str) -> str:
+        """A whole ingredient as canonical text."""
+        text = _text(self._of(value, name, _DEEPEST), name)
+        for path in self._unnamed if value else ():
+            if path.startswith(name):
+                raise FingerprintError(
+                    f"The private path {path!r} names nothing here, so it would hide nothing: "
+                    "correct it, or give what is absent as None."
+                )
+        return text
+
+    def _of(self, value: Any, path: str, deeper: int) -> Any:
+        self._unnamed.discard(path)
         if isinstance(value, (bytes, bytearray, memoryview)):
-            self._hashed[path] = "bytes"
+            self.hashed[path] = "bytes"
             return HASH_PREFIX + sha256(value).hexdigest()
-        plain = self._plain(value, path)
+        plain = self._plain(value, path, deeper)
         if path in self._private and plain != {}:
-            self._hashed[path] = "json"
-            return HASH_PREFIX + sha256(_utf8(_text(plain))).hexdigest()
+            self.hashed[path] = "json"
+            return HASH_PREFIX + _sha256(_text(plain, path), path)
         return plain
 
-    def _plain(self, value: Any, path: str) -> Any:
+    def _plain(self, value: Any, path: str, deeper: int) -> Any:
         if value is None or isinstance(value, (str, bool, int)):
             return value
         if isinstance(value, float):
@@ -182,38 +275,37 @@ class _Canonical:
                     "leave it out or pass a finite number."
                 )
             return int(value) if value.is_integer() else value
+        if not deeper:
+            raise FingerprintError(f"{path:.40}… is nested deeper than {_DEEPEST} levels.")
         if isinstance(value, Mapping):
-            for name in value:
+            plain = {}
+            for name, inner in value.items():
                 if not isinstance(name, str):
                     raise FingerprintError(
                         f"{path} has the key {name!r}; keys of an ingredient must be texts."
                     )
-            return {name: self.of(inner, _below(path, name)) for name, inner in value.items()}
+                plain[name] = self._of(inner, _below(path, name), deeper - 1)
+            return plain
         if isinstance(value, (list, tuple)):
-            return [self.of(inner, f"{path}[{at}]") for at, inner in enumerate(value)]
+            # A loop: a comprehension would take a second frame of the stack for every level.
+            items = []
+            for at, inner in enumerate(value):
+                items.append(self._of(inner, f"{path}[{at}]", deeper - 1))
+            return items
         raise FingerprintError(
             f"{path} is a {type(value).__name__}, which has no canonical form: "
             "pass JSON (texts, numbers, booleans, None, lists, mappings) or bytes."
         )
 
 
-def _model_of(identity: Any) -> str:
-    # A private identity is a hash, and names nothing.
-    model = identity.get("model") if isinstance(identity, dict) else None
-    return model if isinstance(model, str) else ""
-
-
-def _text(plain: Any) -> str:
-    # The commonest by far: not worth setting an encoder up for.
-    if plain == {}:
-        return "{}"
-    if plain == _CONTENT_HASHED:
-        return _CONTENT_HASHED_TEXT
-    return repr(plain) if plain.__class__ is int else _encode(plain)
-
-
-_CONTENT_HASHED = {"content": "json"}
-_CONTENT_HASHED_TEXT = _encode(_CONTENT_HASHED)
+def _text(plain: Any, path: str) -> str:
+    try:
+        text = _encode(plain)
+        text.encode()
+    except ValueError as error:
+        # Half a surrogate pair, or more digits than Python writes.
+        raise FingerprintError(f"{path} cannot be written as UTF-8: {error}") from error
+    return text
 
 
 def _below(path: str, name: str) -> str:
@@ -221,6 +313,8 @@ def _below(path: str, name: str) -> str:
     return f"{path}.{name}" if name.isidentifier() else f"{path}[{_encode(name)}]"
 
 
-def _utf8(text: str) -> bytes:
-    # An editor may hand over half a surrogate pair; it still names one text and no other.
-    return text.encode("utf-8", "surrogatepass")
+def _sha256(text: str, path: str) -> str:
+    try:
+        return sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError as error:
+        raise FingerprintError(f"{path} holds half a surrogate pair: take it out.") from error

@@ -20,6 +20,11 @@ def test_what_is_no_text_is_refused_by_its_type(thing: object) -> None:
         checked(thing)
 
 
+def test_half_a_character_is_refused() -> None:
+    with pytest.raises(InputRefused, match="half a character"):
+        checked("good\ud83d day")
+
+
 def test_a_text_that_fits_is_read_whole_and_unwarned() -> None:
     reading = read("I am fine.", 100)
     assert (reading.text, reading.chars, reading.warnings) == ("I am fine.", 10, ())

@@ -43,6 +43,13 @@ def checked(text: Any) -> str:
             f"Only text can be enriched, and this is of type {type(text).__name__}. Pass a string."
         )
     tidy = normalised(text)
+    try:
+        tidy.encode()
+    except UnicodeEncodeError as error:
+        raise InputRefused(
+            "The text holds half a character (a lone surrogate). Select whole characters, or take "
+            "it out."
+        ) from error
     if not tidy:
         raise InputRefused("There is no text to enrich. Select or pass some words.")
     if not any(_says_something(char) for char in tidy):
