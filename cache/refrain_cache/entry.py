@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from attrs import field, frozen
 
@@ -28,9 +28,8 @@ Tier = Literal["memory", "disk", "shared"]
 Progress = Callable[[int, int | None], None]
 
 
-# Made on every lookup: without slots, a frozen class is made in half the time.
-@frozen(slots=False)
-class Outcome(Generic[T]):
+# Made on every lookup: a tuple is, in half the time of a frozen class.
+class Outcome(NamedTuple, Generic[T]):
     """An answer and how it came about. Durations in ms.
 
     `lookup_ms` is what finding out took, `total_ms` all of it. `cost_ms` is what the answer took to

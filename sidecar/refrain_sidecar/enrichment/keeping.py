@@ -8,8 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from attrs import evolve
-
 from refrain_cache import AsyncCache, CacheError, Fingerprint, Outcome, OwnerFailedError
 from refrain_sidecar.inference.choose import Engine, EngineChooser, Offline
 from refrain_sidecar.inference.last_known import Identity
@@ -76,5 +74,5 @@ async def kept(
         took_ms = (time.perf_counter() - began) * 1000
         return Outcome(value, "bypass", None, fp.key, str(error), 0.0, took_ms, took_ms, 0.0)
     if isinstance(known, Offline) and outcome.outcome == "hit":
-        return evolve(outcome, reason=OFFLINE)
+        return outcome._replace(reason=OFFLINE)
     return outcome

@@ -12,7 +12,6 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import perf_counter
 from typing import Any
 
-import attrs
 import httpx
 
 from refrain_cache import AsyncCache, Fingerprint, Outcome, OwnerFailedError, fingerprint
@@ -223,8 +222,7 @@ def _not_kept(reply: StoredReply, key: str, reason: str, start: float) -> Outcom
 
 
 def _with_value(outcome: Outcome[StoredReply], value: ApiReply) -> Outcome[ApiReply]:
-    fields = attrs.asdict(outcome, recurse=False) | {"value": value}
-    return Outcome(**fields)
+    return Outcome(**(outcome._asdict() | {"value": value}))
 
 
 def _next_step(status: int) -> str:
