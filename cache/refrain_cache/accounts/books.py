@@ -64,8 +64,8 @@ class Books:
     def __init__(self, clock: Clock, timing: Timing, outdated: Callable[[], None]) -> None:
         self.counters = Counters(clock.now)
         self.last_miss: Explanation | None = None
-        # What was used since the last flush.
-        self.touched: dict[str, Used] = {}
+        # What was used since the last flush; twice, if it left memory and came back meanwhile.
+        self.touched: list[tuple[str, Used]] = []
         self._timing = timing
         self._outdated = outdated
         self._waiting: dict[str, Touch] = {}
@@ -125,9 +125,9 @@ class Books:
             await self.check_epoch()
 
     def _take_touches(self) -> dict[str, Touch]:
-        used, self.touched = self.touched, {}
+        used, self.touched = self.touched, []
         touches, self._waiting = self._waiting, {}
-        for key, entry in used.items():
+        for key, entry in used:
             before = touches.pop(key, Touch(0, 0.0, 0.0))
             touches[key] = Touch(
                 before.uses + entry.uses, entry.last_used_at, before.saved_ms + entry.saved_ms

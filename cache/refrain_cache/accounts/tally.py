@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
+from math import ceil, log
 
 from attrs import define, field, frozen
 from ddsketch.mapping import LogarithmicMapping
@@ -13,9 +13,11 @@ from ddsketch.mapping import LogarithmicMapping
 # counts, so that processes add theirs together in SQL, a thing its own store cannot do.
 _ACCURACY = 0.01
 _MAPPING: LogarithmicMapping = LogarithmicMapping(_ACCURACY)
-_PER_LOG = 1.0 / math.log((1 + _ACCURACY) / (1 - _ACCURACY))
+_PER_LOG = 1.0 / log((1 + _ACCURACY) / (1 - _ACCURACY))
 # Durations below a nanosecond are clock noise, and zero has no logarithm.
 _LEAST_MS = 1e-6
+
+_LEAST_BUCKET = ceil(log(_LEAST_MS) * _PER_LOG)
 
 Series = str
 Buckets = Mapping[int, int]
@@ -33,7 +35,7 @@ class Percentiles:
 
 def bucket_of(ms: float) -> int:
     """The DDSketch bucket that holds a duration."""
-    return math.ceil(math.log(ms if ms > _LEAST_MS else _LEAST_MS) * _PER_LOG)
+    return ceil(log(ms) * _PER_LOG) if ms > _LEAST_MS else _LEAST_BUCKET
 
 
 def percentiles(buckets: Buckets) -> Percentiles | None:

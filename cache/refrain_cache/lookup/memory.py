@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import marshal
 from collections import OrderedDict
-from typing import Any
 
 from attrs import define
 
@@ -23,13 +21,14 @@ NEVER = float("inf")
 class Remembered:
     """An answer in memory, as bytes, so that no caller can change another's.
 
-    `held` is what `codec.copied` made, or the stored form of what that cannot copy. `group` is its
-    kind and model; `expires_at` is infinite for what never does; `asked` is the tier's own. `uses`,
-    `last_used_at` and `saved_ms` are what no file has seen yet: counting here, where a hit already
-    is, costs least.
+    `held` is what `codec.copied` made, or the stored form of what that cannot copy; `size` is about
+    the bytes it takes. `group` is its kind and model; `expires_at` is infinite for what never does;
+    `asked` is the tier's own. `uses`, `last_used_at` and `saved_ms` are what no file has seen yet:
+    counting here, where a hit already is, costs least.
     """
 
     held: bytes | Encoded
+    size: int
     expires_at: float
     cost_ms: float
     group: Group
@@ -38,23 +37,14 @@ class Remembered:
     last_used_at: float = 0.0
     saved_ms: float = 0.0
 
-    def value(self) -> Any:
-        """A copy of the answer, the caller's to change."""
-        held = self.held
-        return marshal.loads(held) if isinstance(held, bytes) else held.value()
-
-    @property
-    def size(self) -> int:
-        """Bytes it takes here, but for the object around them."""
-        return len(self.held if isinstance(self.held, bytes) else self.held.data)
-
 
 def remember(
     encoded: Encoded, *, expires_at: float | None, cost_ms: float, group: Group
 ) -> Remembered:
     """A stored form as it is kept in memory."""
     held = encoded if encoded.copy is None else encoded.copy
-    return Remembered(held, NEVER if expires_at is None else expires_at, cost_ms, group)
+    until = NEVER if expires_at is None else expires_at
+    return Remembered(held, len(encoded.copy or encoded.data), until, cost_ms, group)
 
 
 class MemoryTier:

@@ -20,9 +20,7 @@ _KEY_BYTES = 32
 # SQLite's limit on variables was 999 for long.
 DELETE_STEP = 500
 
-FIND = (
-    "SELECT value, packed, digest, expires_at, cost_ms, model, created_at FROM entry WHERE key = ?"
-)
+FIND = "SELECT value, packed, digest, expires_at, cost_ms, model FROM entry WHERE key = ?"
 _ADD = """
 INSERT INTO entry (key, kind, model, label, content, content_hash, recipe_hash, packed, digest,
     bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms, rank, value)

@@ -101,13 +101,16 @@ class Store:
 
     # --- reading --------------------------------------------------------------------------------
 
+    def glance(self, key: str) -> Row | Later | None:
+        """What `find` finds, if that is known without waiting."""
+        return self._glance.find(bytes.fromhex(key))
+
     async def find(self, key: str) -> Row | None:
         """The row of an entry (`rows.FIND`), expired or not; None if there is none."""
-        raw = bytes.fromhex(key)
-        row = self._glance.find(raw)
+        row = self.glance(key)
         if not isinstance(row, Later):
             return row
-        found = await self._fetch(rows.FIND, (raw,))
+        found = await self._fetch(rows.FIND, (bytes.fromhex(key),))
         self._glance.open()
         return found[0] if found else None
 

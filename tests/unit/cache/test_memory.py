@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from refrain_cache import AsyncCache, CacheSettings, fingerprint
 from refrain_cache.codec import encode
 from refrain_cache.lookup.memory import MemoryTier, Remembered, remember
 
@@ -40,3 +43,16 @@ def test_none_at_all() -> None:
     tier = MemoryTier(0)
     tier.put("a", kept(1))
     assert tier.get("a") is None
+
+
+async def test_uses_are_counted_of_what_leaves_memory_and_comes_back(tmp_path: Path) -> None:
+    settings = CacheSettings(cache_dir=tmp_path, memory_entries=1)
+    async with AsyncCache(settings) as cache:
+        for n in range(3):
+            await cache.set(content=n, cache_type="api", value=n)
+        for n in (0, 1, 0, 2, 0, 0):
+            hit = await cache.lookup(fingerprint("api", n))
+            assert hit is not None
+        # Storing counts as one.
+        uses = sorted(entry.uses for entry in (await cache.entries()).entries)
+    assert uses == [2, 2, 5]
