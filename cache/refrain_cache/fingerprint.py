@@ -132,7 +132,7 @@ def restored(key: str, kind: str, content: str, recipe: str) -> Fingerprint:
         parts = json.loads(recipe)
         hashed, who, how = dict(parts["hashed"]), parts["identity"], parts["params"]
         again = fingerprint(kind, json.loads(content), params=how, identity=who, private=())
-        where = _text(hashed)
+        where = _text(hashed, "hashed")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FingerprintError(f"its ingredients cannot be read: {error}") from error
     whole = again.recipe.replace('{"hashed":{}', f'{{"hashed":{where}', 1)
@@ -141,7 +141,7 @@ def restored(key: str, kind: str, content: str, recipe: str) -> Fingerprint:
     for path, value in ingredients_of(content, recipe):
         if path in hashed and not str(value).startswith(HASH_PREFIX):
             raise FingerprintError(f"its ingredient {path} is no hash")
-    return Fingerprint(key, kind, content, recipe, again._model)
+    return Fingerprint(key, kind, content, recipe)
 
 
 def normalised(text: str) -> str:
