@@ -1,5 +1,5 @@
 // Mirrors sidecar/refrain_sidecar/protocol/, and what the cache library says there, declaration by declaration;
-// tests/unit/test_protocol_contract.py compares the two.
+// tests/unit/protocol/test_protocol_contract.py compares the two.
 //
 // Durations are milliseconds, sizes are bytes, moments are seconds since the Unix epoch, rates are 0..1, unless the
 // Python file says otherwise. A field with a default there is optional here.

@@ -15,7 +15,7 @@ from refrain_cache.accounts import stats
 from refrain_sidecar import protocol
 from refrain_sidecar.protocol.wire import camel
 
-MIRROR = (Path(__file__).parents[2] / "extension" / "src" / "protocol.ts").read_text("utf-8")
+MIRROR = (Path(__file__).parents[3] / "extension" / "src" / "protocol.ts").read_text("utf-8")
 
 # Where a choice gets its name.
 NAMED = {

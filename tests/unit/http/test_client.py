@@ -280,7 +280,7 @@ async def test_a_proxy_that_cannot_be_used_concerns_nobody_on_this_machine(
 
 
 async def test_the_example_runs_and_asks_once_for_each_town() -> None:
-    example = Path(__file__).parents[2] / "examples" / "cached_api.py"
+    example = Path(__file__).parents[3] / "examples" / "cached_api.py"
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(example), stdout=asyncio.subprocess.PIPE
     )
