@@ -43,7 +43,7 @@ from refrain_cache.timing import Clock, SystemClock, Timing
 log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
 
-SWITCHED_OFF = "the cache is switched off (caching.enabled is false)"
+SWITCHED_OFF = 'the cache is off by configuration (set "enabled": true under "caching")'
 NOT_OPEN = "the cache is not open"
 FORKED = "the cache was opened before this process was forked; open one of its own in the child"
 # What a forked child must not let go of: letting go would touch what it shares with its parent.
@@ -332,8 +332,6 @@ class AsyncCache:
 
     async def clear_expired(self) -> int:
         """Delete expired entries; returns how many. Raises CacheUnavailableError."""
-        if not self._settings.enabled:
-            return 0
         with self._in_use("Nothing was cleared") as store:
             cleared = await store.clear_expired()
         if cleared:
@@ -348,11 +346,9 @@ class AsyncCache:
         """
         if selection.key_prefix is not None:
             purge.key_range(selection.key_prefix)
-        if not self._settings.enabled:
-            return Purged(0, 0)
         await self._up_to_date()
         now = self._clock.now()
-        with self._in_use("Not everything was purged", writing=not dry_run) as store:
+        with self._in_use("The purge was not finished", writing=not dry_run) as store:
             found = await store.read_apart(lambda conn: purge.selected(conn, selection, now))
             if dry_run or not found:
                 return Purged(len(found), sum(size for _, size in found))
@@ -371,35 +367,36 @@ class AsyncCache:
     async def export(self, path: Path, progress: Progress = untold) -> Transferred:
         """Write every entry that has not expired to one portable file, replacing it.
 
-        Raises OSError if it cannot be written. Answers are in it, and may quote the texts they were
-        given to; of private ingredients only hashes are.
+        Raises OSError if it cannot be written, CacheUnavailableError. Answers are in it, and may
+        quote the texts they were given to; of private ingredients only hashes are.
         """
         now, tell = self._clock.now(), _in_this_loop(progress)
         await self._tiers.arrived()
-        done = await self._tiers.read(
-            lambda store: store.read_apart(lambda conn: write_export(conn, path, now, tell))
-        )
-        return done or transferred(path, [f"the file cannot be read: {self.state.reason}"])
+        with self._in_use("Nothing was exported", writing=False) as store:
+            return await store.read_apart(lambda conn: write_export(conn, path, now, tell))
 
     async def import_(self, path: Path, progress: Progress = untold) -> Transferred:
         """Take in an export, each entry checked; what is here already or has expired is skipped.
 
         The checks find damage. An answer can only be trusted as far as whoever made the file.
-        Raises PortableFileError if it is no export, OSError if it cannot be read.
+        Raises PortableFileError if it is no export, OSError if it cannot be read,
+        CacheUnavailableError if none of it could be taken in.
         """
         taken = here = expired = 0
         rejected: list[str] = []
+        with self._in_use("Nothing was imported"):
+            # Before a file is looked for in vain.
+            pass
         arriving = read_export(path, self._settings.max_bytes)
         while (step := await in_thread(lambda: next(arriving, None))) is not None:
             rejected += step.rejected
-            store = self._tiers.writable
-            if store is None:
-                rejected.append(f"the cache is not in use: {self.state.reason}")
-                break
             try:
-                counts = await store.take_in(step.entries)
-            except StoreFault as error:
-                rejected.append(error.fault.reason)
+                with self._in_use("Nothing was imported") as store:
+                    counts = await store.take_in(step.entries)
+            except CacheUnavailableError as error:
+                if not taken + here + expired:
+                    raise
+                rejected.append(str(error.__cause__))
                 break
             taken, here, expired = taken + counts[0], here + counts[1], expired + counts[2]
             done, total = taken + here + expired + len(rejected), step.announced
@@ -409,13 +406,14 @@ class AsyncCache:
         return transferred(path, rejected, entries=taken, here=here, expired=expired)
 
     async def verify(self, progress: Progress = untold) -> Verified:
-        """Re-hash every entry and check the file; reports what does not match, changes nothing."""
+        """Re-hash every entry and check the file; reports what does not match, changes nothing.
+
+        Raises CacheUnavailableError.
+        """
         await self._up_to_date()
         tell = _in_this_loop(progress)
-        found = await self._tiers.read(
-            lambda store: store.read_apart(lambda conn: verify(conn, tell))
-        )
-        return found or Verified(0, {}, (f"the file cannot be read: {self.state.reason}",))
+        with self._in_use("Nothing was checked", writing=False) as store:
+            return await store.read_apart(lambda conn: verify(conn, tell))
 
     # --- inside ---------------------------------------------------------------------------------
 

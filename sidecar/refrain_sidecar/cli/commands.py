@@ -44,14 +44,13 @@ def _told(error: BaseException) -> tuple[str, int]:
     from refrain_sidecar.config import ConfigError
     from refrain_sidecar.enrichment import EnrichmentError, InputRefused
     from refrain_sidecar.inference.errors import InferenceError
-    from refrain_sidecar.service.moving import CacheNotInUse
 
     match error:
         case KeyboardInterrupt():
             return "Stopped.", 130
         case ConfigError():
             return str(error), 2
-        case CacheError() | CacheNotInUse() | EnrichmentError() | InferenceError() | InputRefused():
+        case CacheError() | EnrichmentError() | InferenceError() | InputRefused():
             return str(error), 1
         case UnicodeDecodeError():
             return f"The input is not text in {error.encoding.upper()} ({error.reason}).", 1

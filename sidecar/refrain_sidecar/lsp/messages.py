@@ -8,12 +8,12 @@ from typing import Any
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
 from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_converter
 
+from refrain_cache import CacheUnavailableError
 from refrain_sidecar import protocol
 from refrain_sidecar.config import ConfigError
 from refrain_sidecar.enrichment import EnrichmentError, InputRefused
 from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.protocol.wire import from_wire, to_wire
-from refrain_sidecar.service.moving import CacheNotInUse
 
 Handler = Callable[[Any], Awaitable[Any]]
 
@@ -54,7 +54,7 @@ def refusal(error: Exception) -> JsonRpcException:
             return JsonRpcException(str(error), protocol.ENGINE_ERROR, {"code": "answer_unusable"})
         case InputRefused():
             return JsonRpcException(str(error), protocol.INPUT_ERROR, {"code": "input_refused"})
-        case CacheNotInUse():
+        case CacheUnavailableError():
             return JsonRpcException(str(error), protocol.INPUT_ERROR, {"code": "cache_not_in_use"})
         case ConfigError():
             return JsonRpcException(str(error), protocol.CONFIG_ERROR, {"code": "config_wrong"})

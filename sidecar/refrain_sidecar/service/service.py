@@ -11,9 +11,9 @@ from pathlib import Path
 import attrs
 
 from refrain_cache import (
-    CacheUnavailableError,
     EntryPage,
     Explanation,
+    PortableFileError,
     Transferred,
     Verified,
 )
@@ -25,7 +25,6 @@ from refrain_sidecar.cpu import cpu_threads
 from refrain_sidecar.enrichment import InputRefused
 from refrain_sidecar.inference.choose import Offline
 from refrain_sidecar.inference.errors import InferenceError
-from refrain_sidecar.service import moving
 from refrain_sidecar.service.assembly import Assembly
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.doctor import examine
@@ -41,7 +40,7 @@ class Service:
 
     Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text);
     both carry a message that says what to do. The cache never fails them: it bypasses. Verbs that
-    have nothing to do without a cache raise CacheNotInUse.
+    have nothing to do without a cache raise CacheUnavailableError.
     """
 
     def __init__(self, config_path: Path | None) -> None:
@@ -115,7 +114,7 @@ class Service:
     async def purge(self, params: protocol.PurgeParams) -> protocol.PurgeResult:
         """Purge what `params` selects.
 
-        Raises InputRefused when it names no condition or no key, CacheNotInUse.
+        Raises InputRefused when it names no condition or no key, CacheUnavailableError.
         """
         if attrs.evolve(params, dry_run=False) == protocol.PurgeParams():
             raise InputRefused(
@@ -123,12 +122,8 @@ class Service:
                 "age, least used, key prefix) or ask for everything."
             )
         async with self.parts as parts:
-            moving.demand_use(parts.cache, writing=not params.dry_run)
             with _bad_key_refused():
-                try:
-                    gone = await parts.cache.purge(params, dry_run=params.dry_run)
-                except CacheUnavailableError as error:
-                    raise moving.CacheNotInUse(str(error)) from error
+                gone = await parts.cache.purge(params, dry_run=params.dry_run)
         return protocol.PurgeResult(gone.entries, gone.bytes, params.dry_run)
 
     async def entries(self, params: protocol.EntriesParams) -> EntryPage:
@@ -150,19 +145,27 @@ class Service:
             return await parts.cache.explain_last_miss()
 
     async def export(self, path: Path, progress: Counting) -> Transferred:
-        """Write all entries to one portable file. Raises CacheNotInUse, InputRefused."""
+        """Write all entries to one portable file, replacing it.
+
+        Raises CacheUnavailableError, and InputRefused when `path` cannot be written.
+        """
         async with self.parts as parts:
-            return await moving.export(parts.cache, path, progress)
+            with _bad_file_refused(path, "written"):
+                return await parts.cache.export(path, progress)
 
     async def import_(self, path: Path, progress: Counting) -> Transferred:
-        """Take in an export, entry by entry. Raises CacheNotInUse, InputRefused."""
+        """Take in an export, entry by entry.
+
+        Raises CacheUnavailableError, and InputRefused when `path` cannot be read or is no export.
+        """
         async with self.parts as parts:
-            return await moving.take_in(parts.cache, path, progress)
+            with _bad_file_refused(path, "read"):
+                return await parts.cache.import_(path, progress)
 
     async def verify(self, progress: Counting) -> Verified:
-        """Re-hash what is stored. Raises CacheNotInUse."""
+        """Re-hash what is stored. Raises CacheUnavailableError."""
         async with self.parts as parts:
-            return await moving.verify(parts.cache, progress)
+            return await parts.cache.verify(progress)
 
     async def cpu_threads(self) -> protocol.CpuThreadsResult:
         return await asyncio.to_thread(cpu_threads, self.parts.settings.inference)
@@ -211,3 +214,14 @@ def _bad_key_refused() -> Iterator[None]:
         yield
     except ValueError as error:
         raise InputRefused(str(error)) from error
+
+
+@contextlib.contextmanager
+def _bad_file_refused(path: Path, verb: str) -> Iterator[None]:
+    try:
+        yield
+    except PortableFileError as error:
+        raise InputRefused(str(error)) from error
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        raise InputRefused(f"{path} cannot be {verb}: {cause}.") from error

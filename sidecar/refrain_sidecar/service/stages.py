@@ -90,4 +90,14 @@ def _maker(provenance: Mapping[str, Any], *, offline: bool) -> protocol.EngineIn
 
 
 def _report(stage: int, kind: str, outcome: Outcome[Any]) -> protocol.StageReport:
-    return restate(protocol.StageReport, outcome, stage=stage, kind=kind)
+    return protocol.StageReport(
+        stage=stage,
+        kind=kind,
+        outcome=outcome.outcome,
+        tier=outcome.tier,
+        key=outcome.key,
+        lookup_ms=outcome.lookup_ms,
+        total_ms=outcome.total_ms,
+        saved_ms=outcome.saved_ms,
+        reason=outcome.reason,
+    )

@@ -9,7 +9,14 @@ from typing import Any
 import attrs
 import pytest
 
-from refrain_cache import AsyncCache, CacheSettings, NotJsonError, Selection, fingerprint
+from refrain_cache import (
+    AsyncCache,
+    CacheSettings,
+    CacheUnavailableError,
+    NotJsonError,
+    Selection,
+    fingerprint,
+)
 
 ASKED = fingerprint("stage1_enrichment", "I'm feeling grateful", identity={"model": "smol"})
 
@@ -230,8 +237,8 @@ async def test_a_cache_that_is_off_touches_nothing_and_computes(settings: CacheS
         assert await cache.get(content="a", cache_type="api") is None
         assert cache.state.mode == "off"
         assert (await cache.get_stats("all")).bypassed == 3
-        assert (await cache.purge(Selection(everything=True))).entries == 0
-        assert await cache.clear_expired() == 0
+        with pytest.raises(CacheUnavailableError, match="off by configuration"):
+            await cache.purge(Selection(everything=True))
     assert settings.cache_dir is not None
     assert not settings.cache_dir.exists()
 
