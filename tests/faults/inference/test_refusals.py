@@ -214,7 +214,7 @@ async def test_the_log_tells_of_each_request_and_never_of_its_text(
         await exchange.reply(500, {"error": "no luck"})
 
     server.answers = [good, refuse]
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "refrain"):
         await client.generate(ASK)
         with pytest.raises(EngineFailed):
             await client.generate(ASK)

@@ -17,6 +17,7 @@ import fastjsonschema
 from refrain_sidecar.inference.embedded.failures import EngineFailure, bad_request
 
 Check = Callable[[str], None]
+_WRONG = (fastjsonschema.JsonSchemaDefinitionException, re.error)
 
 
 def enforced(schema: Mapping[str, Any] | str, *, free_blanks: bool) -> dict[str, Any]:
@@ -55,8 +56,8 @@ def check_for(schema: Mapping[str, Any]) -> Check:
         validate = fastjsonschema.compile(
             dict(schema), handlers=dict.fromkeys(("http", "https", "ftp", "file"), _refuse)
         )
-    # The last: Python takes no more than 200 brackets into one another.
-    except (fastjsonschema.JsonSchemaDefinitionException, re.error, SyntaxError) as error:
+    # The last two: what Python says of code with too many brackets or blocks in one another.
+    except (*_WRONG, SyntaxError, MemoryError) as error:
         raise bad_request(f"invalid JSON schema in format: {error}") from error
 
     def check(text: str) -> None:
