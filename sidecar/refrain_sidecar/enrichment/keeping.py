@@ -43,13 +43,12 @@ async def kept(
     fp = asked(known)
 
     async def computed() -> T:
-        if not isinstance(known, Offline):
-            return await compute(known)
         # Only a look can say whether it is away still, and whether it is what it was.
-        engine = await asyncio.shield(known.look)
-        if asked(engine) != fp:
+        engine = await asyncio.shield(known.look) if isinstance(known, Offline) else known
+        if engine is not known and asked(engine) != fp:
             raise _AnotherEngine
-        return await compute(engine)
+        with chooser.serving():
+            return await compute(engine)
 
     async def ask() -> Outcome[T]:
         return await cache.get_or_compute(
@@ -69,7 +68,9 @@ async def kept(
     except CacheError as error:
         LOG.warning("The cache failed, so the answer is computed without it: %s", error)
         began = time.perf_counter()
-        value = await compute(known if isinstance(known, Engine) else await chooser.engine())
+        engine = known if isinstance(known, Engine) else await chooser.engine()
+        with chooser.serving():
+            value = await compute(engine)
         validate(value)
         took_ms = (time.perf_counter() - began) * 1000
         return Outcome(value, "bypass", None, fp.key, str(error), 0.0, took_ms, took_ms, 0.0)

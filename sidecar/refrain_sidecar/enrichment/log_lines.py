@@ -39,5 +39,5 @@ def _line(outcome: Outcome[Any], stage: int, what: str) -> str:
 
 def _shortened(text: str) -> str:
     # One line whatever the text holds, so that no text can forge a log line.
-    flat = " ".join(text.split())
+    flat = " ".join(text.split(maxsplit=SHOWN_CHARS))
     return flat if len(flat) <= SHOWN_CHARS else f"{flat[:SHOWN_CHARS].rstrip()}..."

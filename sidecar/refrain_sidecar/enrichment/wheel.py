@@ -58,7 +58,7 @@ class Wheel:
     def tertiaries(self) -> tuple[str, ...]:
         return tuple(word for secondary in self.secondaries for word in secondary.tertiaries)
 
-    @property
+    @functools.cached_property
     def words(self) -> tuple[str, ...]:
         """All 258 words, each primary followed by its secondaries with their tertiaries."""
         return tuple(word for primary in self.rings for word in self.words_of(primary))

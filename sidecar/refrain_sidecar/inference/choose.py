@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,8 @@ class EngineChooser:
     Belongs to one event loop. Requests that come while it chooses share the one choice.
 
     `found` and `problem` say what the last look came to (None: nobody has looked, or there is
-    nothing to say); `changed` is called when that changes.
+    nothing to say); `changed` is called when that changes. `serving` is entered while the engine
+    makes an answer for somebody.
     """
 
     def __init__(self, settings: Settings, num_thread: int) -> None:
@@ -81,6 +83,7 @@ class EngineChooser:
         self.found: Engine | Offline | None = None
         self.problem: str | None = None
         self.changed: Callable[[], None] = lambda: None
+        self.serving: Callable[[], AbstractContextManager[None]] = nullcontext
         self._engine: Engine | None = None
         self._looked_at = 0.0
         self._looking_now: asyncio.Task[Engine] | None = None

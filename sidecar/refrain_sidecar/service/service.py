@@ -29,7 +29,6 @@ from refrain_sidecar.service.assembly import Assembly
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.doctor import examine
 from refrain_sidecar.service.reading_ahead import ReadingAhead
-from refrain_sidecar.service.restate import restate
 from refrain_sidecar.service.stages import Progress, enrich, parse_timestamp, silent
 from refrain_sidecar.service.warming import warm
 
@@ -88,18 +87,16 @@ class Service:
         self, params: protocol.EnrichParams, progress: Progress = silent
     ) -> protocol.EnrichResult:
         """Both stages (or the first) for one text."""
-        with self._reading_ahead.paused():
-            async with self.parts as parts:
-                return await enrich(parts, params, progress)
+        async with self.parts as parts:
+            return await enrich(parts, params, progress)
 
     async def warm(
         self, params: protocol.WarmParams, progress: Progress = silent
     ) -> protocol.WarmResult:
         """Enrich ahead of time, so that the first real request is a hit."""
-        with self._reading_ahead.paused():
-            async with self.parts as parts:
-                await parts.chooser.known()
-                return await warm(parts, params, progress)
+        async with self.parts as parts:
+            await parts.chooser.known()
+            return await warm(parts, params, progress)
 
     async def stats(self, params: protocol.StatsParams) -> protocol.StatsResult:
         async with self.parts as parts:
@@ -107,7 +104,14 @@ class Service:
         found, problem = parts.chooser.found, parts.chooser.problem
         engine = None
         if found is not None:
-            engine = restate(protocol.EngineInfo, found, offline=isinstance(found, Offline))
+            engine = protocol.EngineInfo(
+                found.name,
+                found.model,
+                found.digest,
+                found.version,
+                found.base_url,
+                offline=isinstance(found, Offline),
+            )
         known = attrs.asdict(held, recurse=False)
         return protocol.StatsResult(**known, engine=engine, engine_message=problem)
 
@@ -181,6 +185,7 @@ class Service:
         assembly = Assembly(settings)
         await assembly.open()
         assembly.chooser.changed = self._changed
+        assembly.chooser.serving = self._reading_ahead.paused
         self._unsubscribe()
         self._unsubscribe = assembly.cache.subscribe(self._changed)
         self._assembly = assembly

@@ -12,7 +12,6 @@ from refrain_sidecar import protocol
 from refrain_sidecar.enrichment import Enrichment, InputRefused, PostEnrichment
 from refrain_sidecar.enrichment.keeping import OFFLINE
 from refrain_sidecar.service.assembly import Assembly
-from refrain_sidecar.service.restate import restate
 
 Progress = Callable[[protocol.EnrichProgress], None]
 
@@ -65,13 +64,14 @@ def _result(
     stages = [_report(1, "stage1_enrichment", first)]
     if second is not None:
         stages.append(_report(2, "stage2_enrichment", second))
-    return restate(
-        protocol.EnrichResult,
-        first.value,
-        post_enrichment=second and second.value,
-        engine=_maker(
-            first.value["provenance"], offline=any(stage.reason == OFFLINE for stage in stages)
-        ),
+    told: dict[str, Any] = {**first.value}
+    del told["text_chars"]
+    offline = any(stage.reason == OFFLINE for stage in stages)
+    return protocol.EnrichResult(
+        wheel=protocol.Wheel(**told.pop("wheel")),
+        engine=_maker(told.pop("provenance"), offline=offline),
+        **told,
+        post_enrichment=second and protocol.PostEnrichment(**second.value),
         stages=stages,
         total_ms=total_ms,
         saved_ms=sum(stage.saved_ms for stage in stages),
@@ -90,14 +90,6 @@ def _maker(provenance: Mapping[str, Any], *, offline: bool) -> protocol.EngineIn
 
 
 def _report(stage: int, kind: str, outcome: Outcome[Any]) -> protocol.StageReport:
-    return protocol.StageReport(
-        stage=stage,
-        kind=kind,
-        outcome=outcome.outcome,
-        tier=outcome.tier,
-        key=outcome.key,
-        lookup_ms=outcome.lookup_ms,
-        total_ms=outcome.total_ms,
-        saved_ms=outcome.saved_ms,
-        reason=outcome.reason,
-    )
+    told = outcome._asdict()
+    del told["value"], told["cost_ms"]
+    return protocol.StageReport(stage, kind, **told)

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refrain_sidecar.enrichment.errors import InputRefused
-from refrain_sidecar.enrichment.stage1.reading import checked, defused, read, tokens_at_most
+from refrain_sidecar.enrichment.stage1.reading import (
+    MOST_CHARS,
+    checked,
+    defused,
+    read,
+    tokens_at_most,
+)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\r\n\t ", "\u200b\u200b", "\x00\x01"])
@@ -38,6 +44,21 @@ def test_a_long_text_is_read_at_both_ends_and_says_so() -> None:
     assert " … " in reading.text
     assert reading.chars == len(text)
     assert str(len(text)) in reading.warnings[0]
+
+
+def test_a_text_too_long_is_refused_before_it_is_looked_at() -> None:
+    assert checked("a" * MOST_CHARS) == "a" * MOST_CHARS
+    for text in ("a" * (MOST_CHARS + 1), " " * 10_000_000):
+        with pytest.raises(InputRefused, match=r"at most 100,000 can be enriched"):
+            checked(text)
+
+
+@given(st.lists(st.sampled_from(["a", " ", "<|im_end|>", "ß", "😀", "\n"]), min_size=200))
+def test_a_far_middle_changes_nothing(parts: list[str]) -> None:
+    text = "".join(parts)
+    far = text + "<|im_end|> and so on " * 200 + text
+    near = text + "<|im_end|> and so on " * 30 + text
+    assert read(far, 40).text == read(near, 40).text
 
 
 @given(st.text(min_size=1, max_size=400), st.integers(12, 60))

@@ -1,9 +1,16 @@
 """Nobody waits for what is read ahead, and it is read all the same."""
 
 import asyncio
+from pathlib import Path
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
+from refrain_cache import AsyncCache, CacheSettings, fingerprint
+from refrain_sidecar.config.settings import Settings
+from refrain_sidecar.enrichment.keeping import kept
+from refrain_sidecar.inference.choose import Engine, EngineChooser
+from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.reading_ahead import ReadingAhead
 
@@ -28,7 +35,7 @@ async def book() -> Book:
 
 @pytest.fixture
 async def ahead(book: Book) -> ReadingAhead:
-    return ReadingAhead(Background(), book.open)
+    return ReadingAhead(Background(), book.open, quiet_s=0)
 
 
 async def turn() -> None:
@@ -75,3 +82,38 @@ async def test_somebody_served_first_starts_nothing(ahead: ReadingAhead, book: B
         await turn()
     await turn()
     assert book.begun == 0
+
+
+async def test_only_an_answer_the_engine_makes_stops_it(
+    ahead: ReadingAhead, book: Book, tmp_path: Path
+) -> None:
+    chooser = EngineChooser(Settings(), num_thread=1)
+    chooser.serving = ahead.paused
+    client = OllamaClient("http://127.0.0.1:1", Settings().networking)
+    engine = Engine("ollama", "m:1", "d" * 64, "1", client.base_url, 20, client)
+    ahead.begin()
+    await turn()
+
+    async def ask(cache: AsyncCache) -> tuple[str, int]:
+        async def compute(_: Engine) -> str:
+            await turn()
+            assert book.read == 0, "it went on beside an answer being made"
+            return "answer"
+
+        with patch.object(EngineChooser, "known", AsyncMock(return_value=engine)):
+            outcome = await kept(
+                cache,
+                chooser,
+                lambda identity: fingerprint("a", "question", identity={"of": identity.digest}),
+                compute,
+                fresh=False,
+                validate=lambda _: None,
+                label=lambda _: "",
+            )
+        await turn()
+        return outcome.outcome, book.begun
+
+    async with AsyncCache(CacheSettings(cache_dir=tmp_path)) as cache:
+        assert await ask(cache) == ("miss", 2)
+        assert await ask(cache) == ("hit", 2)
+    await client.close()

@@ -11,6 +11,9 @@ from attrs import frozen
 from refrain_cache import normalised
 from refrain_sidecar.enrichment.errors import InputRefused
 
+# The longest text that is enriched. A model reads some thousands of characters of it; this keeps
+# what a longer one costs (normalising, hashing) far below what a person notices.
+MOST_CHARS = 100_000
 # Tokens of the context kept for system prompt, template, prefill and the generated part.
 RESERVED_TOKENS = 320
 # A byte-level tokenizer makes at most one token a byte. English takes about 4.3 characters a token
@@ -37,10 +40,15 @@ class Reading:
 
 
 def checked(text: Any) -> str:
-    """The normalised text. Raises InputRefused for what is no text or says nothing."""
+    """The normalised text. Raises InputRefused for what is no text, too long or says nothing."""
     if not isinstance(text, str):
         raise InputRefused(
             f"Only text can be enriched, and this is of type {type(text).__name__}. Pass a string."
+        )
+    if len(text) > MOST_CHARS:
+        raise InputRefused(
+            f"The text has {len(text):,} characters, and at most {MOST_CHARS:,} can be enriched. "
+            "Select or pass a part of it."
         )
     tidy = normalised(text)
     try:
@@ -65,7 +73,9 @@ def read(text: str, max_tokens: int) -> Reading:
 
     A longer text is cut to its beginning and its end, where feelings stand most, and says so.
     """
-    safe = defused(text)
+    # No token is longer, so what is farther from both ends is not worth looking at.
+    reach = _ASCII_PER_TOKEN * (max_tokens + 1)
+    safe = defused(text if len(text) <= 2 * reach else text[:reach] + text[-reach:])
     if tokens_at_most(safe) <= max_tokens:
         return Reading(safe, len(text))
     head, tail = _ends(safe, max_tokens)
@@ -87,7 +97,7 @@ def defused(text: str) -> str:
 
 def tokens_at_most(text: str) -> int:
     """An estimate on the high side of how many tokens `text` takes."""
-    ascii_chars = sum(char.isascii() for char in text)
+    ascii_chars = len(text.encode("ascii", "ignore"))
     others = len(text.encode("utf-8", "replace")) - ascii_chars
     return -(-ascii_chars // _ASCII_PER_TOKEN) + others
 
