@@ -24,7 +24,7 @@ editor: vsix ## Open a real VS Code with the extension and a sample workspace
 bench: bench-cache bench-cold ## Measure the cache and the cold path beside what people use today
 
 # QUICK=1 makes everything smaller, to see that it runs.
-bench-cache: .tools/bench/.installed ## The cache beside raw sqlite3, diskcache, litellm, LangChain … (6 min)
+bench-cache: .tools/bench/.installed models ## The cache beside raw sqlite3, diskcache, litellm, LangChain … (7 min)
 	@PYTHONPATH=cache .tools/bench/bin/python -m tests.bench.cache
 
 bench-cold: models ## A miss beside a naive client of the same engine and model (6 min)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from attrs import frozen
 from rich.console import Console
-from tests.bench.cache import hits, million, policies, stores, zipf
+from tests.bench.cache import editor, hits, million, policies, stores, zipf
 from tests.bench.cache.report import Section
 
 PEERS = ("diskcache", "litellm", "langchain-community", "gptcache", "aiosqlite", "cachetools")
@@ -28,7 +28,7 @@ PEERS = ("diskcache", "litellm", "langchain-community", "gptcache", "aiosqlite",
 
 @frozen
 class Sizes:
-    """How much of everything; `turns` are those of `turns.py`."""
+    """How much of everything; `turns` are those of `turns.py`, `minute` is in seconds."""
 
     entries: int
     many: int
@@ -36,10 +36,21 @@ class Sizes:
     store_turns: int
     stream: int
     trace: int
+    minute: float
 
 
-FULL = Sizes(entries=10_000, many=1_000_000, turns=120, store_turns=12, stream=100_000, trace=6_000)
-QUICK = Sizes(entries=1_000, many=20_000, turns=20, store_turns=4, stream=4_000, trace=2_000)
+FULL = Sizes(
+    entries=10_000,
+    many=1_000_000,
+    turns=120,
+    store_turns=12,
+    stream=100_000,
+    trace=6_000,
+    minute=60,
+)
+QUICK = Sizes(
+    entries=1_000, many=20_000, turns=20, store_turns=4, stream=4_000, trace=2_000, minute=5
+)
 
 
 PARTS: dict[str, Callable[[Path, Sizes], Awaitable[tuple[Section, ...]]]] = {
@@ -47,6 +58,7 @@ PARTS: dict[str, Callable[[Path, Sizes], Awaitable[tuple[Section, ...]]]] = {
     "zipf": lambda folder, sizes: zipf.measure(folder, sizes.entries, sizes.stream),
     "stores": lambda folder, sizes: stores.measure(folder, sizes.store_turns),
     "policies": lambda folder, sizes: policies.measure(folder, sizes.trace),
+    "editor": lambda folder, sizes: editor.measure(folder, sizes.minute),
     "million": lambda folder, sizes: million.measure(folder, sizes.many, sizes.turns),
 }
 
