@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from attrs import field, frozen
+from attrs.validators import ge, optional
 
 from refrain_cache.codec import Encoded, encode
 from refrain_cache.errors import EntryError
@@ -100,8 +101,8 @@ class Selection:
     expired: bool = False
     kind: str | None = None
     model: str | None = None
-    older_than_s: float | None = None
-    least_used: int | None = None
+    older_than_s: float | None = field(default=None, validator=optional(ge(0)))
+    least_used: int | None = field(default=None, validator=optional(ge(1)))
     key_prefix: str | None = None
 
 

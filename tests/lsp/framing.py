@@ -19,8 +19,13 @@ class Frames:
         self.notifications: list[dict[str, Any]] = []
 
     def send(self, message: dict[str, Any]) -> None:
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self._stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self.send_body(json.dumps({"jsonrpc": "2.0", **message}).encode())
+
+    def send_body(self, body: bytes) -> None:
+        self.send_raw(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    def send_raw(self, data: bytes) -> None:
+        self._stdin.write(data)
         self._stdin.flush()
 
     def receive(self) -> dict[str, Any]:

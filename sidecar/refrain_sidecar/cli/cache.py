@@ -56,7 +56,7 @@ def stats(session: Session, window: Any, as_json: bool) -> None:
     default="recent",
     show_default=True,
 )
-@click.option("--limit", type=_COUNT, default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @json_option
 @pass_session
 def entries(session: Session, kind: str | None, order: Any, limit: int, as_json: bool) -> None:

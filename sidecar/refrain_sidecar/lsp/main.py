@@ -7,11 +7,12 @@ import contextlib
 import logging
 import os
 import sys
-import threading
+from functools import partial
 from typing import BinaryIO
 
-from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
+from pygls.io_ import StdoutWriter
 
+from refrain_sidecar.lsp.jsonrpc import read_body
 from refrain_sidecar.lsp.server import RefrainServer
 from refrain_sidecar.lsp.stdio import take_over_stdio
 
@@ -37,13 +38,11 @@ def main() -> None:
 async def _serve(reader: BinaryIO, writer: BinaryIO) -> None:
     server = RefrainServer()
     server.protocol.set_writer(StdoutWriter(writer))
+    loop = asyncio.get_running_loop()
+    read = partial(loop.run_in_executor, server.thread_pool, partial(read_body, reader))
     try:
-        await run_async(
-            stop_event=threading.Event(),
-            reader=StdinAsyncReader(reader, server.thread_pool),
-            protocol=server.protocol,
-            error_handler=server.report_server_error,
-        )
+        while (body := await read()) is not None:
+            server.protocol.receive(body)
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(server.close(), CLOSE_SECONDS)

@@ -1,12 +1,11 @@
-"""How the server reads and refuses messages: plain objects in, clean errors out."""
+"""How the server's own methods read params and refuse: plain objects in, clean errors out."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
-from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_converter
 
 from refrain_cache import CacheUnavailableError
 from refrain_sidecar import protocol
@@ -15,15 +14,16 @@ from refrain_sidecar.enrichment import EnrichmentError, InputRefused
 from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.protocol.wire import from_wire, to_wire
 
+T = TypeVar("T")
 Handler = Callable[[Any], Awaitable[Any]]
 
 
-def converter_factory() -> Any:
-    """pygls' converter, but with the params of our own methods left as the objects they are."""
-    converter = default_converter()  # type: ignore[no-untyped-call]
-    for message in (JsonRPCRequestMessage, JsonRPCNotification):
-        converter.register_structure_hook(message, lambda data, cls: cls(**data))
-    return converter
+def structured(cls: type[T], params: Any) -> T:
+    """`params` as `cls`. Raises JsonRpcInvalidParams naming what is wrong."""
+    try:
+        return from_wire(cls, params)
+    except ValueError as error:
+        raise JsonRpcInvalidParams(str(error)) from error
 
 
 def handler(params_class: type | None, verb: Callable[..., Awaitable[Any]]) -> Handler:
@@ -33,10 +33,7 @@ def handler(params_class: type | None, verb: Callable[..., Awaitable[Any]]) -> H
     """
 
     async def handle(params: Any) -> Any:
-        try:
-            arguments = () if params_class is None else (from_wire(params_class, params),)
-        except ValueError as error:
-            raise JsonRpcInvalidParams(str(error)) from error
+        arguments = () if params_class is None else (structured(params_class, params),)
         try:
             return to_wire(await verb(*arguments))
         except Exception as error:
@@ -48,6 +45,8 @@ def handler(params_class: type | None, verb: Callable[..., Awaitable[Any]]) -> H
 def refusal(error: Exception) -> JsonRpcException:
     """The JSON-RPC error for `error`; `data.code` is a short stable name for programs."""
     match error:
+        case JsonRpcException():
+            return error
         case InferenceError():
             return JsonRpcException(str(error), protocol.ENGINE_ERROR, {"code": error.code})
         case EnrichmentError():

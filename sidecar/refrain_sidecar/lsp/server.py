@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+from attrs import frozen
 from lsprotocol import types
+from pygls.exceptions import JsonRpcServerNotInitialized
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
+from pygls.workspace import TextDocument
 
 from refrain_cache import find_config
 from refrain_sidecar import __version__, protocol
+from refrain_sidecar.enrichment.stage1.reading import MOST_CHARS
 from refrain_sidecar.lsp.diagnostics import diagnostics
-from refrain_sidecar.lsp.messages import Handler, converter_factory, handler
+from refrain_sidecar.lsp.jsonrpc import Protocol
+from refrain_sidecar.lsp.messages import Handler, handler, structured
 from refrain_sidecar.lsp.notifier import Notifier
 from refrain_sidecar.lsp.watchdog import watch
+from refrain_sidecar.protocol import (
+    EnrichParams,
+    EnrichProgress,
+    EnrichResult,
+    WarmParams,
+    WarmResult,
+)
 from refrain_sidecar.protocol.wire import to_wire
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.service import Service
@@ -29,11 +43,23 @@ LOG = logging.getLogger("refrain")
 Verb = Callable[..., Awaitable[Any]]
 
 
+@frozen
+class Options:
+    """What `initialize` may carry in `initializationOptions`."""
+
+    config_path: str | None = None
+    enrich_command: str | None = None
+
+
 class RefrainServer(LanguageServer):
     """A language server whose service opens at `initialize` and closes at the end of stdin."""
 
+    protocol: Protocol
+
     def __init__(self) -> None:
-        super().__init__("refrain", __version__, converter_factory=converter_factory)
+        # pygls applies parts of a text by other line ends than LSP's.
+        whole = types.TextDocumentSyncKind.Full
+        super().__init__("refrain", __version__, whole, protocol_cls=Protocol)
         self._background = Background()
         self._notifier = Notifier(self._send_stats)
         self._service: Service | None = None
@@ -44,7 +70,7 @@ class RefrainServer(LanguageServer):
     @property
     def service(self) -> Service:
         if self._service is None:
-            raise RuntimeError("The sidecar has not been initialized.")
+            raise JsonRpcServerNotInitialized("The sidecar has not been initialized.")
         return self._service
 
     async def close(self) -> None:
@@ -95,12 +121,12 @@ class RefrainServer(LanguageServer):
     # --- the life of the server ----------------------------------------------------------------
 
     async def _initialize(self, params: types.InitializeParams) -> None:
-        options = params.initialization_options or {}
+        options = structured(Options, params.initialization_options)
         if params.process_id is not None:
             loop = asyncio.get_running_loop()
             watch(params.process_id, lambda: _leave(loop))
-        self._enrich_command = options.get("enrichCommand") or self._enrich_command
-        self._service = service = Service(_config_path(options.get("configPath"), params))
+        self._enrich_command = options.enrich_command or self._enrich_command
+        self._service = service = Service(_config_path(options.config_path, params))
         service.subscribe(self._notifier.changed)
         service.config.on_problems(self._publish_problems)
         await service.open(preload=True, follow=True)
@@ -112,6 +138,7 @@ class RefrainServer(LanguageServer):
         self._notifier.changed()
 
     async def _shut_down(self, *_: Any) -> None:
+        self.protocol.cancel_others()
         await self.close()
 
     def _publish_problems(self) -> None:
@@ -125,24 +152,24 @@ class RefrainServer(LanguageServer):
 
     # --- verbs that report on their way -------------------------------------------------------
 
-    def _progress(self, progress: protocol.EnrichProgress) -> None:
+    def _progress(self, progress: EnrichProgress) -> None:
         self.protocol.notify(protocol.ENRICH_PROGRESS, to_wire(progress))
 
-    async def _enrich(self, params: protocol.EnrichParams) -> protocol.EnrichResult:
+    async def _enrich(self, params: EnrichParams) -> EnrichResult:
         return await self.service.enrich(params, self._progress)
 
-    async def _warm(self, params: protocol.WarmParams) -> protocol.WarmResult:
+    async def _warm(self, params: WarmParams) -> WarmResult:
         return await self.service.warm(params, self._progress)
 
     # --- code actions ------------------------------------------------------------------------
 
     async def _code_actions(self, params: types.CodeActionParams) -> list[types.CodeAction]:
-        """*Enrich selection* on any selection that is not empty."""
-        if params.range.start == params.range.end:
+        """*Enrich selection* on what is selected in an open text, if it can be enriched."""
+        document = self.workspace.text_documents.get(unquote(params.text_document.uri))
+        if document is None or params.range.start == params.range.end:
             return []
-        document = self.workspace.get_text_document(params.text_document.uri)
-        text = _selected(document.lines, params.range)
-        if not text.strip():
+        text = await asyncio.to_thread(_selected, document, params.range)
+        if not text.strip() or len(text) > MOST_CHARS:
             return []
         title = "Enrich selection"
         return [
@@ -154,14 +181,19 @@ class RefrainServer(LanguageServer):
         ]
 
 
-def _selected(lines: Sequence[str], selection: types.Range) -> str:
-    chosen = list(lines[selection.start.line : selection.end.line + 1])
-    if not chosen:
-        return ""
-    if selection.end.line < len(lines):
-        chosen[-1] = chosen[-1][: selection.end.character]
-    chosen[0] = chosen[0][selection.start.character :]
-    return "".join(chosen)
+def _selected(document: TextDocument, selection: types.Range) -> str:
+    text, codec = document.source, document.position_codec
+    lines = list(io.StringIO(text, newline=""))  # str.splitlines knows more line ends than LSP
+
+    def offset(at: types.Position) -> int:
+        if at.line >= len(lines):
+            return len(text)
+        line = lines[at.line].rstrip("\r\n")
+        inside = types.Position(0, min(at.character, codec.client_num_units(line)))
+        column = codec.position_from_client_units([line], inside).character
+        return sum(map(len, lines[: at.line])) + column
+
+    return text[offset(selection.start) : offset(selection.end)]
 
 
 def _config_path(option: str | None, params: types.InitializeParams) -> Path | None:

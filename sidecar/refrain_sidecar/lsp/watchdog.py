@@ -24,7 +24,7 @@ def watch(parent: int, leave: Callable[[], None]) -> None:
     """
     try:
         process = psutil.Process(parent)
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError):  # ValueError: no process can have that id
         leave()
         return
 

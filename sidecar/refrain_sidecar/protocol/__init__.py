@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from attrs import field, frozen
+from attrs.validators import ge, le
 
 from refrain_cache import CacheStats, EntryPage, Explanation, Selection
 from refrain_cache.accounts.stats import StatsWindow
@@ -252,8 +253,8 @@ class CpuThreadsResult:
 class EntriesParams:
     kind: str | None = None
     order: EntryOrder = "recent"
-    limit: int = 100
-    offset: int = 0
+    limit: int = field(default=100, validator=[ge(1), le(10_000)])
+    offset: int = field(default=0, validator=ge(0))
 
 
 # --- refrain/explain -----------------------------------------------------------------------

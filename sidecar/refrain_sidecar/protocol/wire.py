@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -30,23 +33,77 @@ def _converter() -> Converter:
     )
     converter.register_structure_hook_factory(
         attrs.has,
-        lambda cls: make_dict_structure_fn(
-            cls, converter, _cattrs_forbid_extra_keys=True, **overrides(cls)
+        lambda cls: _strict(
+            dict,
+            make_dict_structure_fn(
+                cls, converter, _cattrs_forbid_extra_keys=True, **overrides(cls)
+            ),
         ),
     )
+    converter.register_structure_hook_factory(
+        partial(_made_of, list),
+        lambda cls: _strict(
+            list, lambda value, _: [converter.structure(one, get_args(cls)[0]) for one in value]
+        ),
+    )
+    converter.register_structure_hook_factory(
+        partial(_made_of, Literal),
+        lambda cls: _strict(str, lambda value, _: _one_of(get_args(cls), value)),
+    )
     converter.register_unstructure_hook(Path, str)
-    for primitive in (str, bool):
-        converter.register_structure_hook(primitive, _strict(primitive))
+    converter.register_structure_hook(bool, _strict(bool))
+    converter.register_structure_hook(str, _strict(str))
+    converter.register_structure_hook(int, _strict(int, _whole))
+    converter.register_structure_hook(float, _strict(float, _finite))
     return converter
 
 
-def _strict(kind: type) -> Any:
-    def structure(value: Any, _: Any) -> Any:
-        if not isinstance(value, kind):
-            raise ValueError(f"expected {kind.__name__}, got {type(value).__name__}")
-        return value
+def _made_of(origin: Any, cls: Any) -> bool:
+    return get_origin(cls) is origin
+
+
+Hook = Callable[[Any, Any], Any]
+
+
+def _strict(kind: type, then: Hook = lambda value, _: value) -> Hook:
+    """Take what JSON calls `kind` and nothing that could be made into one."""
+    kinds = (int, float) if kind is float else (kind,)
+
+    def structure(value: Any, cls: Any) -> Any:
+        if type(value) not in kinds:
+            raise ValueError(f"expected {_JSON[kind]}, got {_JSON.get(type(value), 'null')}")
+        return then(value, cls)
 
     return structure
+
+
+_JSON = {
+    bool: "a boolean",
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def _one_of(choices: tuple[str, ...], value: str) -> str:
+    if value not in choices:
+        raise ValueError(f"expected one of {', '.join(choices)}")
+    return value
+
+
+def _whole(value: int, _: Any) -> int:
+    # Beyond this JavaScript tells neighbours apart no more, and SQLite refuses soon after.
+    if abs(value) >= 2**53:
+        raise ValueError("expected a whole number of at most 53 bits")
+    return value
+
+
+def _finite(value: float, _: Any) -> float:
+    if not abs(value) <= sys.float_info.max:
+        raise ValueError("expected a finite number")
+    return float(value)
 
 
 _CONVERTER = _converter()
@@ -62,16 +119,17 @@ def from_wire(cls: type[T], data: Any) -> T:
     try:
         return _CONVERTER.structure(data if data is not None else {}, cls)
     except ClassValidationError as error:
-        raise ValueError("; ".join(_reasons(error))) from error
+        raise ValueError("; ".join(reasons(error))) from error
 
 
-def _reasons(error: BaseException, path: str = "") -> list[str]:
+def reasons(error: BaseException, path: str = "") -> list[str]:
+    """What is wrong with a message that cattrs refused with `error`, key by key."""
     if isinstance(error, ForbiddenExtraKeysError):
         return [f"unknown key {key!r}" for key in sorted(error.extra_fields)]
     if isinstance(error, ClassValidationError):
         grouped, bare = error.group_exceptions()
-        return [r for e, note in grouped for r in _reasons(e, camel(note.name))] + [
-            r for e in bare for r in _reasons(e, path)
+        return [r for e, note in grouped for r in reasons(e, camel(note.name))] + [
+            r for e in bare for r in reasons(e, path)
         ]
     if isinstance(error, KeyError):
         return [f"missing key {camel(str(error.args[0]))!r}"]
