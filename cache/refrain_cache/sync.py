@@ -60,9 +60,13 @@ class _LoopThread:
             self._loop.close()
             self._loop = self._thread = None
 
-    @property
-    def is_here(self) -> bool:
-        return threading.current_thread() is self._thread
+    def demand_another(self) -> None:
+        """Raise CacheError in this thread, where waiting for it would never end."""
+        if threading.current_thread() is self._thread:
+            raise CacheError(
+                "A blocking verb was called in the cache's own thread, where it would wait for "
+                "itself. Call it from another, or use AsyncCache."
+            )
 
     def forked(self) -> None:
         _parents_own.append((self._loop, self._thread))
@@ -127,6 +131,7 @@ class Cache:
 
         Verbs raise CacheClosedError afterwards, and so do those that other threads still wait for.
         """
+        _loop_thread.demand_another()
         with self._lock:
             self._closed = True
             cache, loop, self._cache, self._loop = self._cache, self._loop, None, None
@@ -245,11 +250,7 @@ class Cache:
 
     def run(self, verb: Callable[[AsyncCache], Coroutine[Any, Any, T]]) -> T:
         """What `verb` makes of the AsyncCache within, in its event loop. Ctrl-C cancels it."""
-        if _loop_thread.is_here:
-            raise CacheError(
-                "A blocking verb was called in the cache's own thread, where it would wait for "
-                "itself. Call it from another, or use AsyncCache."
-            )
+        _loop_thread.demand_another()
         future = self._begun(verb)
         try:
             ended = future.result()
@@ -282,6 +283,7 @@ class Cache:
         if self._closed:
             raise CacheClosedError(_CLOSED)
         if self._cache is None or self._loop is None:
+            _loop_thread.demand_another()
             self._cache, self._loop = self._make(), _loop_thread.enter()
             asyncio.run_coroutine_threadsafe(self._cache.open(), self._loop).result()
             # A worker that just returns still has its last answers stored.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from attrs import frozen
 from refrain_cache.accounts import explain
 from refrain_cache.accounts.books import Books
 from refrain_cache.accounts.explain import Facts
-from refrain_cache.codec import Encoded, is_large
+from refrain_cache.codec import DamagedError, Encoded, is_large
 from refrain_cache.entry import Explanation, NewEntry, Outcome, OutcomeName, new_entry
 from refrain_cache.errors import EntryError
 from refrain_cache.fingerprint import Fingerprint
@@ -231,7 +232,9 @@ class Answering:
             elif got is not None:
                 value, packed, digest, _, cost_ms, *_ = got
                 there = Encoded(value, bool(packed), digest)
-                return Computed(there.value(), there, cost_ms, elsewhere=True)
+                # A damaged one is computed anew.
+                with contextlib.suppress(DamagedError):
+                    return Computed(there.value(), there, cost_ms, elsewhere=True)
         ending = _Ending(store, fp.key, owned)
         try:
             began = self._tick()

@@ -103,21 +103,27 @@ class Tiers:
         except StoreFault:
             return None
         now = self._now()
-        if row is None or (row[3] is not None and row[3] <= now):
+        if row is None:
             return None
         data, packed, digest, expires_at, cost_ms, model = row
+        large = isinstance(data, bytes) and len(data) > codec.LARGE_BYTES
         try:
-            if len(data) > codec.LARGE_BYTES:
+            if expires_at is not None and expires_at <= now:
+                return None
+            if large:
                 value = await in_thread(partial(codec.decode, data, packed, digest))
             else:
                 value = codec.decode(data, packed, digest)
-        except codec.DamagedError as error:
+            if type(cost_ms) is not float or type(model) is not str:
+                raise codec.DamagedError("its cost is no number, or its model no text")
+        except (codec.DamagedError, TypeError) as error:
             log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
             if store.health.writable:
                 dropping = self.run_behind(_awaited(store.drop_damaged(fp.key)))
                 await asyncio.wait((dropping,), timeout=_DROP_PATIENCE_S)
             return None
-        copy = codec.copied(value) or codec.Encoded(data, bool(packed), digest)
+        plain = None if large else codec.copied(value)
+        copy = plain or codec.Encoded(data, bool(packed), digest)
         until, group = NEVER if expires_at is None else expires_at, self._group(fp.kind, model)
         found = Remembered(copy, len(data), until, cost_ms, group)
         self.memory.put(fp.key, found)

@@ -147,7 +147,7 @@ class Store:
     async def holdings(self) -> Holdings:
         """Entries and bytes per kind and model."""
         return {
-            (kind, model): (entries, size)
+            (str(kind), str(model)): (entries, size)
             for kind, model, entries, size in await self._fetch(
                 "SELECT kind, model, entries, bytes FROM total WHERE entries > 0"
             )

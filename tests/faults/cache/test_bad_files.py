@@ -168,6 +168,22 @@ async def test_an_answer_whose_bytes_have_changed_is_never_given(
         assert (await cache.purge(Selection(everything=True))).entries == 1
 
 
+@pytest.mark.parametrize("column", ["value", "packed", "digest", "expires_at", "cost_ms", "model"])
+@pytest.mark.parametrize("other", ["7", "'seven'", "x'07'"])
+async def test_a_row_of_other_types_is_never_in_the_way(
+    make_cache: MakeCache, database: Path, answers: Answers, column: str, other: str
+) -> None:
+    async with make_cache() as cache:
+        assert await cache.set(content="a", cache_type="api", value="right")
+    with sqlite3.connect(database) as tampering:
+        tampering.execute(f"UPDATE entry SET {column} = {other}")
+    async with make_cache() as cache:
+        for _ in range(2):
+            outcome = await cache.get_or_compute(fingerprint("api", "a"), answers("right"))
+            assert outcome.value == "right"
+        assert (await cache.get_stats("all")).entries == 1
+
+
 OTHER_LAYOUTS = {
     "a column less": "ALTER TABLE entry DROP COLUMN saved_ms",
     "a table less": "DROP TABLE recipe",

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doe
 
 def said(*arguments: object) -> list[str]:
     done = subprocess.run(
-        [sys.executable, str(FORKER), *map(str, arguments)],
+        # Python 3.12 warns of every fork with threads, which is what is tried here.
+        [sys.executable, "-W", "ignore::DeprecationWarning", str(FORKER), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120 + FORKS,
