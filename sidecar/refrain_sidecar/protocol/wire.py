@@ -40,16 +40,12 @@ def _converter() -> Converter:
             ),
         ),
     )
-    converter.register_structure_hook_factory(
-        partial(_made_of, list),
-        lambda cls: _strict(
-            list, lambda value, _: [converter.structure(one, get_args(cls)[0]) for one in value]
-        ),
-    )
-    converter.register_structure_hook_factory(
-        partial(_made_of, Literal),
-        lambda cls: _strict(str, lambda value, _: _one_of(get_args(cls), value)),
-    )
+
+    def listed(value: Any, cls: Any) -> Any:
+        return [converter.structure(one, get_args(cls)[0]) for one in value]
+
+    for origin, kind, then in ((list, list, listed), (Literal, str, _one_of)):
+        converter.register_structure_hook_func(partial(_made_of, origin), _strict(kind, then))
     converter.register_unstructure_hook(Path, str)
     converter.register_structure_hook(bool, _strict(bool))
     converter.register_structure_hook(str, _strict(str))
@@ -87,9 +83,9 @@ _JSON = {
 }
 
 
-def _one_of(choices: tuple[str, ...], value: str) -> str:
-    if value not in choices:
-        raise ValueError(f"expected one of {', '.join(choices)}")
+def _one_of(value: str, cls: Any) -> str:
+    if value not in get_args(cls):
+        raise ValueError(f"expected one of {', '.join(get_args(cls))}")
     return value
 
 
