@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -240,6 +241,18 @@ def test_before_initialize_and_after_shutdown_requests_are_refused(tmp_path: Pat
         (under_way,) = [m for m in frames.notifications if m.get("id") == "under way"]
         refused(under_way, CANCELLED)
         refused(frames.request(protocol.STATS, {}), INVALID_REQUEST, "shutting down")
+
+
+def test_an_editor_that_reads_no_more_leaves_no_traceback(tmp_path: Path) -> None:
+    with sidecar(tmp_path) as frames:
+        assert frames.process.stdin is not None
+        assert frames.process.stdout is not None
+        frames.process.stdout.close()
+        for method in (protocol.STATS, protocol.ENRICH, "no/such"):
+            frames.send({"id": method, "method": method, "params": {}})
+            time.sleep(0.3)  # nothing tells when an answer nobody reads has been given
+        frames.process.stdin.close()
+        assert frames.process.wait(60) == 0
 
 
 @pytest.mark.parametrize("options", [5, {"configPath": 5}])

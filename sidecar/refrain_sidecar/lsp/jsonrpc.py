@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import json
 import logging
@@ -116,6 +117,11 @@ class Protocol(LanguageServerProtocol):
             callback(future)
 
         super()._execute_handler(msg_id, handler, ended, args, kwargs)
+
+    def _send_data(self, data: Any) -> None:
+        # An editor that reads no more has gone: the end of stdin is on its way.
+        with contextlib.suppress(BrokenPipeError):
+            super()._send_data(data)
 
     def _send_response(self, msg_id: Any, result: Any = None, error: Any = None) -> None:
         """Without pygls' classes, which take longer than a hit, and without its tracebacks."""
