@@ -27,7 +27,7 @@ from refrain_cache.entry import (
     Transferred,
     Verified,
 )
-from refrain_cache.errors import CacheUnavailableError
+from refrain_cache.errors import CacheClosedError, CacheUnavailableError
 from refrain_cache.fingerprint import Fingerprint, fingerprint
 from refrain_cache.lookup.answering import Answering, Question, entry_of
 from refrain_cache.lookup.memory import MemoryTier
@@ -424,11 +424,16 @@ class AsyncCache:
 
     @contextlib.contextmanager
     def _in_use(self, undone: str, *, writing: bool = True) -> Iterator[Store]:
-        """The store, for what has nothing to do without it. Raises CacheUnavailableError."""
+        """The store, for what has nothing to do without it.
+
+        Raises CacheUnavailableError, and CacheClosedError before `open` and after `close`.
+        """
         store = self._tiers.store
         try:
             if store is None:
-                raise CacheUnavailableError(f"{undone}: {self.state.reason}")
+                closed = self._tiers.without == NOT_OPEN
+                kind = CacheClosedError if closed else CacheUnavailableError
+                raise kind(f"{undone}: {self.state.reason}")
             fault = store.health.fault
             if fault is not None and (writing or not store.health.readable):
                 raise StoreFault(fault)

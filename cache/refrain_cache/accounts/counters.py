@@ -7,10 +7,12 @@ from collections.abc import Callable
 from attrs import frozen
 
 from refrain_cache.accounts.tally import Group, Tallies, Tally, add_all, bucket_of
+from refrain_cache.entry import OutcomeName
 
 # Names of counts in a tally; a miss is counted as `miss:` and its cause.
 COALESCED, BYPASSED, REFUSED, SAVED_MS = "coalesced", "bypassed", "refused", "saved_ms"
 HIT, MISS = "hit:", "miss:"
+_COUNTED_AS = {"coalesced": COALESCED, "bypass": BYPASSED, "refused": REFUSED}
 MINUTE_S = 60
 _TIMELINE_MINUTES = 60
 
@@ -24,7 +26,7 @@ class MinuteTallies:
 
 
 class Counters:
-    """A lookup ends in exactly one call of `hit`, `coalesced`, `miss`, `bypassed`, `refused`."""
+    """A lookup ends in exactly one call of `hit` or `ended`."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -46,21 +48,14 @@ class Counters:
         counts[SAVED_MS] += saved_ms
         tally.latencies["hit"][bucket_of(lookup_ms)] += 1
 
-    def coalesced(self, group: Group) -> None:
-        self._tally(group).counts[COALESCED] += 1
-
-    def miss(self, group: Group, cause: str, total_ms: float | None) -> None:
-        """`total_ms` is None where nothing was computed, or it failed."""
+    def ended(
+        self, group: Group, outcome: OutcomeName, cause: str = "", total_ms: float | None = None
+    ) -> None:
+        """No hit. A miss has a cause, and took `total_ms` if something was computed."""
         tally = self._tally(group)
-        tally.counts[MISS + cause] += 1
-        if total_ms is not None:
+        tally.counts[MISS + cause if outcome == "miss" else _COUNTED_AS[outcome]] += 1
+        if outcome == "miss" and total_ms is not None:
             tally.latencies["miss"][bucket_of(total_ms)] += 1
-
-    def bypassed(self, group: Group) -> None:
-        self._tally(group).counts[BYPASSED] += 1
-
-    def refused(self, group: Group) -> None:
-        self._tally(group).counts[REFUSED] += 1
 
     def stored(self, group: Group, ms: float) -> None:
         self._tally(group).latencies["store"][bucket_of(ms)] += 1

@@ -94,10 +94,10 @@ class Answering:
     async def missed(self, fp: Fingerprint) -> None:
         """Count a lookup that found nothing and computes nothing."""
         if self._tiers.bypass_reason is not None:
-            self._books.counters.bypassed((fp.kind, fp.model))
+            self._books.counters.ended((fp.kind, fp.model), "bypass")
         else:
             why = await self._why_missed(fp)
-            self._books.counters.miss((fp.kind, fp.model), explain.cause_of(why), None)
+            self._books.counters.ended((fp.kind, fp.model), "miss", explain.cause_of(why))
             self._books.missed(why)
         self._books.changed()
 
@@ -125,7 +125,7 @@ class Answering:
             if question.validate is not None:
                 question.validate(value)
         finally:
-            self._books.counters.bypassed((fp.kind, question.model))
+            self._books.counters.ended((fp.kind, question.model), "bypass")
             self._books.changed()
         total_ms = (self._tick() - started) * 1e3
         reason = self._tiers.bypass_reason
@@ -134,8 +134,9 @@ class Answering:
     async def _join(
         self, question: Question, flight: Flight[Computed], looked_ms: float, started: float
     ) -> Outcome[Any]:
-        key, counters = question.fingerprint.key, self._books.counters
-        group, ended = (question.fingerprint.kind, question.model), FAILED
+        key, group = question.fingerprint.key, (question.fingerprint.kind, question.model)
+        ended: OutcomeName = "miss"
+        cause = FAILED
         try:
             done = await self._flights.join(key, flight)
             ended = "coalesced"
@@ -143,21 +144,15 @@ class Answering:
             ended = "refused"
             raise refused.error from None
         except asyncio.CancelledError:
-            ended = LEFT
+            cause = LEFT
             raise
         finally:
-            if ended == "coalesced":
-                counters.coalesced(group)
-            elif ended == "refused":
-                counters.refused(group)
-            else:
-                counters.miss(group, ended, None)
+            self._books.counters.ended(group, ended, cause)
             self._books.changed()
         return self._outcome(key, "coalesced", None, done, done.copy(), looked_ms, started)
 
     async def _lead(self, question: Question, looked_ms: float, started: float) -> Outcome[Any]:
-        fp, counters = question.fingerprint, self._books.counters
-        group = (fp.kind, question.model)
+        fp, group = question.fingerprint, (question.fingerprint.kind, question.model)
         why = explain.asked_afresh(fp)
 
         async def run(nested: bool) -> Computed:
@@ -187,15 +182,9 @@ class Answering:
             ended = "refused"
             raise refused.error from None
         finally:
+            self._books.counters.ended(group, ended, explain.cause_of(why), total_ms)
             if ended == "miss":
-                counters.miss(group, explain.cause_of(why), total_ms)
                 self._books.missed(why)
-            elif ended == "coalesced":
-                counters.coalesced(group)
-            elif ended == "refused":
-                counters.refused(group)
-            else:
-                counters.bypassed(group)
             self._books.changed()
         return self._outcome(fp.key, ended, reason, done, done.value, looked_ms, started)
 
