@@ -114,15 +114,18 @@ def _in_parts(value: Any) -> str:
 def is_large(value: Any) -> bool:
     """Whether encoding a value may take long; looks at no more of it than it must."""
     left, waiting = LARGE_BYTES, [value]
-    while waiting and left > 0:
+    while waiting:
         one = waiting.pop()
-        left -= len(one) if isinstance(one, str) else 8
-        if isinstance(one, dict):
-            left -= 8 * len(one)
-            waiting += list(one.values()) if left > 0 else ()
-        elif isinstance(one, (list, tuple)):
-            waiting += one[: max(left, 0)]
-    return left <= 0
+        kind = one.__class__
+        if kind is str:
+            left -= len(one)
+        elif kind is dict or kind is list or kind is tuple:
+            left -= 16 * len(one)
+            if left > 0:
+                waiting.extend(one.values() if kind is dict else one)
+        if left <= 0:
+            return True
+    return False
 
 
 def _is_exact(value: Any, deeper: int) -> bool:

@@ -56,10 +56,15 @@ class Fingerprint(NamedTuple):
     @property
     def model(self) -> str:
         """The `identity.model` ingredient, or an empty text."""
-        identity = json.loads(self.recipe)["identity"]
-        # A private identity is a hash, and names nothing.
-        model = identity.get("model") if isinstance(identity, dict) else None
-        return model if isinstance(model, str) else ""
+        return _model_of(self.recipe)
+
+
+@functools.lru_cache(maxsize=256)
+def _model_of(recipe: str) -> str:
+    identity = json.loads(recipe)["identity"]
+    # A private identity is a hash, and names nothing.
+    model = identity.get("model") if isinstance(identity, dict) else None
+    return model if isinstance(model, str) else ""
 
 
 def fingerprint(

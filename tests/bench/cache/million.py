@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import cast, get_args
 
 import aiosqlite
+import attrs
 from rich.progress import track
 from tests.bench.cache.peers import SELECT, Raw
 from tests.bench.cache.questions import answer, print_of
 from tests.bench.cache.report import Bar, Section
 from tests.bench.cache.turns import Awaited, Direct, in_turns
 
-from refrain_cache import AsyncCache, CacheSettings, codec
+from refrain_cache import AsyncCache, CacheSettings
 from refrain_cache.accounts.stats import StatsWindow
+from refrain_cache.entry import new_entry
 from refrain_cache.settings import DATABASE_NAME
 from refrain_cache.sqlite import rows
 from refrain_cache.sqlite.eviction import POLICIES
@@ -44,12 +46,12 @@ def fill_ours(folder: Path, entries: int) -> None:
     folder.mkdir()
     conn = Place(folder / DATABASE_NAME).connect_writer(1000)
     conn.execute("PRAGMA cache_size = -524288")
-    encoded = codec.encode(answer(0))
+    new = new_entry(print_of(0), answer(0), ttl=None, cost_ms=900.0, label="", model="")
     for start in track(range(0, entries, _STEP), description=f"Storing {entries:,}"):
         conn.execute("BEGIN")
         transaction = Transaction(conn, time.time(), POLICIES["cost"], 0.0)
         for n in range(start, min(start + _STEP, entries)):
-            rows.put(transaction, rows.NewEntry(print_of(n), encoded, None, 900.0, "", ""))
+            rows.put(transaction, attrs.evolve(new, fingerprint=print_of(n)))
         rows.settle(transaction)
         conn.execute("COMMIT")
     conn.close()
