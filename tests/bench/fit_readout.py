@@ -29,7 +29,7 @@ from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.choose import EngineChooser
 
 HERE = Path(__file__).parent
-PACKAGE = HERE.parents[1] / "sidecar" / "refrain_sidecar" / "enrichment" / "readouts"
+PACKAGE = HERE.parents[1] / "sidecar" / "refrain_sidecar" / "enrichment" / "stage1" / "readouts"
 # Strength of the prior that all weights are 0: best of 0.001, 0.002, 0.004, 0.01 by
 # cross-validation.
 C = 0.004
