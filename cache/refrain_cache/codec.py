@@ -6,9 +6,7 @@ import json
 import marshal
 import zlib
 from hashlib import sha256
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from refrain_cache.errors import NotJsonError
 
@@ -36,8 +34,8 @@ LARGE_BYTES = 256 * 1024
 _DEEPEST = 200
 
 
-@frozen
-class Encoded:
+# Made on every hit from the file: a tuple is, in half the time of a frozen class.
+class Encoded(NamedTuple):
     """A stored form: `data` is JSON in UTF-8, zlib-packed if `packed`.
 
     `digest` is the SHA-256 of the JSON, so it is the same whichever zlib packed it. `copy` is the

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple, Protocol
 
 import attrs
-from attrs import frozen
 
 from refrain_cache.accounts.counters import Counters, MinuteTallies
 from refrain_cache.entry import Difference, Explanation
@@ -21,8 +21,7 @@ log = logging.getLogger("refrain.cache")
 _TOUCHES_KEPT = 10_000
 
 
-@frozen
-class Touch:
+class Touch(NamedTuple):
     """Hits since the last flush."""
 
     uses: int
@@ -66,15 +65,18 @@ class Books:
         self.last_miss: Explanation | None = None
         # What was used since the last flush; twice, if it left memory and came back meanwhile.
         self.touched: list[tuple[str, Used]] = []
+        # What was used once.
+        self.touched_once: list[tuple[str, Touch]] = []
         self._timing = timing
         self._outdated = outdated
         self._waiting: dict[str, Touch] = {}
         self._unsaved_miss: str | None = None
         self._epoch: int | None = None
         self._ledger: Ledger | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        # None while nothing waits to be flushed.
+        self.timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
-        self._listeners: list[Callable[[], None]] = []
+        self.listeners: list[Callable[[], None]] = []
 
     def attach(self, ledger: Ledger) -> None:
         """Flush into `ledger` from now on."""
@@ -82,23 +84,23 @@ class Books:
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after whatever `changed` tells; returns what ends that."""
-        self._listeners.append(listener)
+        self.listeners.append(listener)
 
         def unsubscribe() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            if listener in self.listeners:
+                self.listeners.remove(listener)
 
         return unsubscribe
 
     def changed(self) -> None:
         """Something was counted, or the state changed."""
-        if self._timer is None and self._ledger is not None:
-            self._timer = asyncio.get_running_loop().call_later(self._timing.flush, self._due)
-        if self._listeners:
+        if self.timer is None and self._ledger is not None:
+            self.timer = asyncio.get_running_loop().call_later(self._timing.flush, self._due)
+        if self.listeners:
             self._tell()
 
     def _tell(self) -> None:
-        for listener in tuple(self._listeners):
+        for listener in tuple(self.listeners):
             try:
                 listener()
             except Exception:
@@ -126,13 +128,19 @@ class Books:
 
     def _take_touches(self) -> dict[str, Touch]:
         used, self.touched = self.touched, []
+        once, self.touched_once = self.touched_once, []
         touches, self._waiting = self._waiting, {}
-        for key, entry in used:
+        entries: Iterable[tuple[str, Used | Touch]] = chain(once, used)
+        for key, entry in entries:
+            # The one touched last goes last: what is too much is forgotten from the front.
             before = touches.pop(key, Touch(0, 0.0, 0.0))
             touches[key] = Touch(
-                before.uses + entry.uses, entry.last_used_at, before.saved_ms + entry.saved_ms
+                before.uses + entry.uses,
+                max(before.last_used_at, entry.last_used_at),
+                before.saved_ms + entry.saved_ms,
             )
-            entry.uses, entry.saved_ms = 0, 0.0
+        for _, counted in used:
+            counted.uses, counted.saved_ms = 0, 0.0
         return touches
 
     async def check_epoch(self) -> None:
@@ -146,16 +154,16 @@ class Books:
             self._epoch = epoch
 
     async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
         if self._flushing is not None:
             await asyncio.gather(self._flushing, return_exceptions=True)
         await self.flush()
         self._ledger = None
 
     def _due(self) -> None:
-        self._timer = None
+        self.timer = None
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.get_running_loop().create_task(self.flush())
 

@@ -10,9 +10,10 @@ from marshal import loads
 from typing import Any, TypeVar
 
 from refrain_cache import codec
-from refrain_cache.accounts.books import Books
+from refrain_cache.accounts.books import Books, Touch
 from refrain_cache.accounts.counters import HIT
 from refrain_cache.accounts.tally import Group
+from refrain_cache.codec import Encoded
 from refrain_cache.entry import NewEntry, Outcome, Tier
 from refrain_cache.errors import EntryError
 from refrain_cache.fingerprint import Fingerprint
@@ -28,7 +29,7 @@ from refrain_cache.timing import Clock
 log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
 
-_COUNTED_AS: dict[Tier, str] = {"memory": HIT + "memory", "disk": HIT + "disk"}
+_FROM_MEMORY, _FROM_DISK = HIT + "memory", HIT + "disk"
 # A damaged entry is a miss, so its caller can wait for the drop: only then does the file say why it
 # missed. A drop that takes longer (the file is locked) goes on behind.
 _DROP_PATIENCE_S = 0.25
@@ -39,6 +40,7 @@ class Tiers:
 
     def __init__(self, clock: Clock, memory: MemoryTier, books: Books, max_bytes: int) -> None:
         self.memory = memory
+        self._in_memory = memory.get
         self.store: Store | None = None
         self.without: str | None = None
         self._now = clock.now
@@ -80,7 +82,7 @@ class Tiers:
 
     def from_memory(self, key: str, started: float) -> Outcome[Any] | None:
         """A hit without leaving this thread, or None."""
-        found = self.memory.get(key) or self._arriving.get(key)
+        found = self._in_memory(key) or self._arriving.get(key)
         if found is None:
             return None
         now = self._now()
@@ -89,7 +91,15 @@ class Tiers:
             return None
         held = found.held
         value = loads(held) if isinstance(held, bytes) else held.value()
-        return self._hit(key, value, found, "memory", started, now)
+        cost_ms, group = found.cost_ms, found.group
+        hit = self._hit(key, value, cost_ms, group, "memory", _FROM_MEMORY, started, now)
+        found.asked = True
+        found.uses += 1
+        found.last_used_at = now
+        found.saved_ms += hit.saved_ms
+        if found.uses == 1:
+            self._books.touched.append((key, found))
+        return hit
 
     async def from_disk(self, fp: Fingerprint, started: float) -> Outcome[Any] | None:
         """A hit one thread hop away, or None."""
@@ -122,17 +132,21 @@ class Tiers:
                 dropping = self.run_behind(_awaited(store.drop_damaged(fp.key)))
                 await asyncio.wait((dropping,), timeout=_DROP_PATIENCE_S)
             return None
-        plain = None if large else codec.copied(value)
-        copy = plain or codec.Encoded(data, bool(packed), digest)
-        until, group = NEVER if expires_at is None else expires_at, self._group(fp.kind, model)
-        found = Remembered(copy, len(data), until, cost_ms, group)
-        self.memory.put(fp.key, found)
-        return self._hit(fp.key, value, found, "disk", started, now)
+        group = self._group(fp.kind, model)
+        if self.memory.welcomes(fp.key):
+            plain = None if large else codec.copied(value)
+            held = plain or Encoded(data, packed, digest)
+            until = NEVER if expires_at is None else expires_at
+            self.memory.put(fp.key, Remembered(held, len(data), until, cost_ms, group))
+        hit = self._hit(fp.key, value, cost_ms, group, "disk", _FROM_DISK, started, now)
+        # By itself: the entry would be held until the flush, however soon it leaves memory.
+        self._books.touched_once.append((fp.key, Touch(1, now, hit.saved_ms)))
+        return hit
 
     async def has(self, key: str) -> bool:
         """Whether a lookup would hit. No use of the entry, and not counted."""
         now = self._now()
-        found = self.memory.get(key) or self._arriving.get(key)
+        found = self._in_memory(key) or self._arriving.get(key)
         if found is not None and found.expires_at > now:
             return True
         row = await self.row(key)
@@ -142,19 +156,22 @@ class Tiers:
         return await self.read(lambda store: store.find(key))
 
     def _hit(
-        self, key: str, value: Any, found: Remembered, tier: Tier, started: float, now: float
+        self,
+        key: str,
+        value: Any,
+        cost_ms: float,
+        group: Group,
+        tier: Tier,
+        counted_as: str,
+        started: float,
+        now: float,
     ) -> Outcome[Any]:
         lookup_ms = (self._tick() - started) * 1e3
-        cost_ms = found.cost_ms
         saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
+        self._count_hit(group, counted_as, lookup_ms, saved_ms, now)
         books = self._books
-        self._count_hit(found.group, _COUNTED_AS[tier], lookup_ms, saved_ms, now)
-        found.uses += 1
-        found.last_used_at = now
-        found.saved_ms += saved_ms
-        if found.uses == 1:
-            books.touched.append((key, found))
-        books.changed()
+        if books.timer is None or books.listeners:
+            books.changed()
         # What Outcome(…) comes to, without its call: a fiftieth of a hit from memory.
         hit = (value, "hit", tier, key, None, lookup_ms, lookup_ms, cost_ms, saved_ms)
         return tuple.__new__(Outcome, hit)

@@ -1,9 +1,9 @@
 """Lookups in the event loop itself, where the disk answers faster than a thread could be woken.
 
 A lookup takes SQLite 10 to 30 µs, a hop to a thread and back 20 to 120. In WAL mode a reader never
-waits for a writer, so only the disk itself could hold the loop up; once it did, lookups go to the
-reader's thread for a while. So does whatever a lookup here cannot answer at once: this is only a
-short cut, and never tells of a fault.
+waits for a writer, so only the disk itself could hold the loop up; once it did twice in a row,
+lookups go to the reader's thread for a while. So does whatever a lookup here cannot answer at once:
+this is only a short cut, and never tells of a fault.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from refrain_cache.sqlite.reader import Row
 
 # As long as an event loop may be held up unnoticed: a few reads of a busy solid-state disk.
 _SLOW_S = 0.01
-# For so many times its length a slow lookup is not tried here again: at worst the loop is held up
-# for a hundredth of its time.
+# For so many times its length a slow lookup is not tried here again, if another was slow as shortly
+# before: at worst the loop is held up for a fiftieth of its time. A single one tells nothing of the
+# disk: garbage was collected meanwhile, or another process had the core.
 _APART = 100
 # How long a file that could not be opened is left alone, in seconds.
 _UNOPENED_S = 1.0
@@ -44,29 +45,35 @@ class Glance:
         self._place = place
         self._tick = tick
         self._conn: sqlite3.Connection | None = None
+        # One for all: making another takes a thirtieth of a lookup.
+        self._cursor: sqlite3.Cursor | None = None
         self._latch = Latch(self._close)
         self._generation = -1
         self._not_before = 0.0
+        self._slow_at = float("-inf")
 
     def find(self, key: bytes) -> Row | Later | None:
         """The row of an entry (`rows.FIND`), None if there is none, or LATER."""
         started = self._tick()
         with self._latch.lock:
-            conn = self._conn
-            if conn is None or started < self._not_before:
+            cursor = self._cursor
+            if cursor is None or started < self._not_before:
                 return LATER
             if self._generation != self._place.generation:
                 self._close()
                 return LATER
             try:
                 # All rows, not the first: a statement left in the middle would hold the WAL.
-                found = conn.execute(rows.FIND, (key,)).fetchall()
+                found = cursor.execute(rows.FIND, (key,)).fetchall()
             except sqlite3.Error:
                 self._close()
                 return LATER
         ended = self._tick()
         if ended - started > _SLOW_S:
-            self._not_before = ended + _APART * (ended - started)
+            apart = _APART * (ended - started)
+            if started - self._slow_at < apart:
+                self._not_before = ended + apart
+            self._slow_at = ended
         return found[0] if found else None
 
     def open(self) -> None:
@@ -78,7 +85,7 @@ class Glance:
             with self._latch.lock:
                 conn = self._place.connect_reader(busy_ms=0)
                 conn.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-                self._conn = conn
+                self._conn, self._cursor = conn, conn.cursor()
         except StoreFault:
             # The reader's thread goes on alone, and is told more of it.
             self._not_before = self._tick() + _UNOPENED_S
@@ -91,6 +98,6 @@ class Glance:
             self._close()
 
     def _close(self) -> None:
-        conn, self._conn = self._conn, None
+        conn, self._conn, self._cursor = self._conn, None, None
         if conn is not None:
             conn.close()

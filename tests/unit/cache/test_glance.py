@@ -57,9 +57,10 @@ def test_once_open_it_tells_what_is_there_and_what_is_not(glance: Glance) -> Non
     assert glance.find(b"\0" * 32) is None
 
 
-def test_after_a_slow_lookup_the_thread_is_asked_for_a_while(glance: Glance, watch: Watch) -> None:
+def test_after_slow_lookups_the_thread_is_asked_for_a_while(glance: Glance, watch: Watch) -> None:
     glance.open()
     watch.takes = 0.02
+    assert isinstance(glance.find(KEY), tuple)
     assert isinstance(glance.find(KEY), tuple)
     watch.takes = 0.0
     assert glance.find(KEY) is LATER
@@ -67,6 +68,16 @@ def test_after_a_slow_lookup_the_thread_is_asked_for_a_while(glance: Glance, wat
     assert glance.find(KEY) is LATER
     watch.at += 0.2
     assert isinstance(glance.find(KEY), tuple)
+
+
+def test_a_single_slow_lookup_tells_nothing_of_the_disk(glance: Glance, watch: Watch) -> None:
+    glance.open()
+    for _ in range(2):
+        watch.takes = 0.02
+        assert isinstance(glance.find(KEY), tuple)
+        watch.takes = 0.0
+        watch.at += 2.1
+        assert isinstance(glance.find(KEY), tuple)
 
 
 def test_a_file_begun_afresh_is_not_read_over_the_former_one(glance: Glance, place: Place) -> None:

@@ -13,16 +13,53 @@ def kept(value: object) -> Remembered:
     return remember(encode(value), expires_at=None, cost_ms=1.0, group=("api", ""))
 
 
+def given(tier: MemoryTier, key: str) -> bool:
+    """A lookup as the tiers make it."""
+    found = tier.get(key)
+    if found is not None:
+        found.asked = True
+    return found is not None
+
+
 def test_the_least_recently_used_goes_first() -> None:
     tier = MemoryTier(2)
     tier.put("a", kept(1))
     tier.put("b", kept(2))
-    tier.get("a")
+    given(tier, "a")
     tier.put("c", kept(3))
-    assert [tier.get(k) is not None for k in "abc"] == [True, False, True]
+    assert [given(tier, k) for k in "abc"] == [True, False, True]
     # Asked for once each since: the older of the two goes.
     tier.put("d", kept(4))
-    assert [tier.get(k) is not None for k in "acd"] == [False, True, True]
+    assert [given(tier, k) for k in "acd"] == [False, True, True]
+
+
+def test_what_is_found_once_in_the_file_puts_out_nothing() -> None:
+    tier = MemoryTier(2)
+    assert tier.welcomes("a")  # there is room
+    for key in "ab":
+        tier.put(key, kept(key))
+    assert not tier.welcomes("c")
+    assert not tier.welcomes("d")
+    assert tier.welcomes("c")
+    # What was found once is forgotten in time, so that the tier's own size bounds it.
+    for n in range(5):
+        assert not tier.welcomes(str(n))
+    assert not tier.welcomes("d")
+
+
+async def test_a_sweep_over_the_file_leaves_memory_as_it_was(tmp_path: Path) -> None:
+    settings = CacheSettings(cache_dir=tmp_path, memory_entries=4)
+    async with AsyncCache(settings) as cache:
+        for n in range(50):
+            await cache.set(content=n, cache_type="api", value=n)
+
+        async def tiers_of(numbers: range) -> list[str | None]:
+            hits = [await cache.lookup(fingerprint("api", n)) for n in numbers]
+            return [hit.tier for hit in hits if hit is not None]
+
+        assert await tiers_of(range(46, 50)) == ["memory"] * 4
+        assert await tiers_of(range(40)) == ["disk"] * 40
+        assert await tiers_of(range(46, 50)) == ["memory"] * 4
 
 
 def test_bytes_are_bounded_and_counted_through_replacing() -> None:
