@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
 
 from refrain_cache.accounts.books import Touch
-from refrain_cache.entry import Entry, NewEntry
+from refrain_cache.accounts.explain import EVICTED, EXPIRED
+from refrain_cache.entry import Entry, EntryPage, NewEntry
 from refrain_cache.sqlite.reader import ReadConnection
 from refrain_cache.sqlite.writer import Transaction
 
@@ -17,21 +16,27 @@ from refrain_cache.sqlite.writer import Transaction
 _EVICT_STEP = 32
 # A key is a SHA-256.
 _KEY_BYTES = 32
-# SQLite's limit on variables was 999 for long.
+# So that others may write in between; SQLite's limit on variables was 999 for long.
 DELETE_STEP = 500
 
 FIND = "SELECT value, packed, digest, expires_at, cost_ms, model FROM entry WHERE key = ?"
 _ADD = """
 INSERT INTO entry (key, kind, model, label, content, content_hash, recipe_hash, packed, digest,
     bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms, rank, value)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0.0, ?, ?)
+VALUES (:key, :kind, :model, :label, :content, :content_hash, :recipe_hash, :packed, :digest,
+    :bytes, :now, :now, :expires_at, 1, :cost_ms, 0.0, :rank, :value)
 ON CONFLICT (key) DO NOTHING
 """
+# Ranked as used once: its uses count again with the next touch.
 _REPLACE = """
-UPDATE entry SET model = ?, label = ?, packed = ?, digest = ?, bytes = ?, created_at = ?,
-    last_used_at = ?, expires_at = ?, cost_ms = ?, rank = ?, value = ?
-WHERE key = ?
+UPDATE entry SET model = :model, label = :label, packed = :packed, digest = :digest, bytes = :bytes,
+    created_at = :now, last_used_at = :now, expires_at = :expires_at, cost_ms = :cost_ms,
+    rank = :rank, value = :value
+WHERE key = :key
 """
+_DOOMED = "SELECT key, bytes, uses, rank FROM entry"
+_EXPIRED_FIRST = f"{_DOOMED} WHERE expires_at <= ? LIMIT {_EVICT_STEP}"
+_LOWEST_FIRST = f"{_DOOMED} ORDER BY rank, id LIMIT {_EVICT_STEP}"
 _COLUMNS = (
     "key, kind, model, label, bytes, created_at, last_used_at, expires_at, uses, cost_ms, saved_ms"
 )
@@ -50,59 +55,33 @@ def recipe_hash(recipe: str) -> bytes:
 def put(transaction: Transaction, new: NewEntry) -> None:
     """Store one answer, replacing what was there."""
     conn, now, printed, encoded = transaction.conn, transaction.now, new.fingerprint, new.encoded
-    key = bytes.fromhex(printed.key)
-    size = new.bytes
-    rank = transaction.policy.rank(transaction.inflation, now, 1, new.cost_ms, size)
-    expires_at = None if new.ttl is None else now + new.ttl
     recipe = transaction.recipes.get(printed.recipe)
     if recipe is None:
         recipe = transaction.recipes[printed.recipe] = recipe_hash(printed.recipe)
         conn.execute("INSERT OR IGNORE INTO recipe VALUES (?, ?)", (recipe, printed.recipe))
-    added = conn.execute(
-        _ADD,
-        (
-            key,
-            printed.kind,
-            new.model,
-            new.label,
-            printed.content,
-            content_hash(printed.content),
-            recipe,
-            encoded.packed,
-            encoded.digest,
-            size,
-            now,
-            now,
-            expires_at,
-            1,
-            new.cost_ms,
-            rank,
-            encoded.data,
-        ),
-    ).rowcount
-    if added:
+    row = {
+        "key": bytes.fromhex(printed.key),
+        "kind": printed.kind,
+        "model": new.model,
+        "label": new.label,
+        "content": printed.content,
+        "content_hash": content_hash(printed.content),
+        "recipe_hash": recipe,
+        "packed": encoded.packed,
+        "digest": encoded.digest,
+        "bytes": new.bytes,
+        "now": now,
+        "expires_at": None if new.ttl is None else now + new.ttl,
+        "cost_ms": new.cost_ms,
+        "rank": transaction.policy.rank(transaction.inflation, now, 1, new.cost_ms, new.bytes),
+        "value": encoded.data,
+    }
+    if conn.execute(_ADD, row).rowcount:
         group = (printed.kind, new.model)
         entries, held = transaction.arrived.get(group, (0, 0))
-        transaction.arrived[group] = (entries + 1, held + size)
+        transaction.arrived[group] = (entries + 1, held + new.bytes)
     else:
-        # Ranked as used once: its uses count again with the next touch.
-        conn.execute(
-            _REPLACE,
-            (
-                new.model,
-                new.label,
-                encoded.packed,
-                encoded.digest,
-                size,
-                now,
-                now,
-                expires_at,
-                new.cost_ms,
-                rank,
-                encoded.data,
-                key,
-            ),
-        )
+        conn.execute(_REPLACE, row)
     transaction.grew = True
 
 
@@ -145,22 +124,19 @@ def touch(transaction: Transaction, touches: Mapping[str, Touch]) -> None:
 
 
 def remove(transaction: Transaction, keys: Sequence[bytes], why: str) -> tuple[int, int]:
-    """Delete entries, leaving tombstones that say why; returns how many and their bytes."""
+    """Delete up to DELETE_STEP entries, leaving tombstones that say why.
+
+    Returns how many and their bytes.
+    """
     settle(transaction)
     # What goes with them may be a recipe that this transaction has added.
     transaction.recipes.clear()
-    removed = size = 0
-    for at in range(0, len(keys), DELETE_STEP):
-        part = keys[at : at + DELETE_STEP]
-        rows = transaction.conn.execute(
-            f"DELETE FROM entry WHERE key IN ({','.join('?' * len(part))}) "
-            "RETURNING key, bytes, uses",
-            part,
-        ).fetchall()
-        bury(transaction, ((row[0], row[2]) for row in rows), why)
-        removed += len(rows)
-        size += sum(row[1] for row in rows)
-    return removed, size
+    gone = transaction.conn.execute(
+        f"DELETE FROM entry WHERE key IN ({','.join('?' * len(keys))}) RETURNING key, bytes, uses",
+        keys,
+    ).fetchall()
+    bury(transaction, ((key, uses) for key, _, uses in gone), why)
+    return len(gone), sum(size for _, size, _ in gone)
 
 
 def bury(transaction: Transaction, dead: Iterable[tuple[bytes, int]], why: str) -> None:
@@ -180,22 +156,15 @@ def make_room(transaction: Transaction, max_bytes: int, max_entries: int | None)
     """Evict until both limits hold, expired entries first; `transaction.evicted` tells which."""
     settle(transaction)
     conn = transaction.conn
-    entries, size = totals(conn)
+    # In time that does not depend on how many entries there are.
+    entries, size = conn.execute("SELECT total(entries), total(bytes) FROM total").fetchone()
     spare_entries = (max_entries - entries) if max_entries is not None else 0
     spare_bytes = max_bytes - size
     while spare_bytes < 0 or spare_entries < 0:
         doomed: list[tuple[bytes, int]] = []
-        why = "expired"
-        rows = conn.execute(
-            "SELECT key, bytes, uses, rank FROM entry WHERE expires_at <= ? LIMIT ?",
-            (transaction.now, _EVICT_STEP),
-        ).fetchall()
+        why, rows = EXPIRED, conn.execute(_EXPIRED_FIRST, (transaction.now,)).fetchall()
         if not rows:
-            why = "evicted"
-            rows = conn.execute(
-                "SELECT key, bytes, uses, rank FROM entry ORDER BY rank, id LIMIT ?",
-                (_EVICT_STEP,),
-            ).fetchall()
+            why, rows = EVICTED, conn.execute(_LOWEST_FIRST).fetchall()
         if not rows:
             break
         for key, bytes_, uses, rank in rows:
@@ -204,19 +173,13 @@ def make_room(transaction: Transaction, max_bytes: int, max_entries: int | None)
             doomed.append((key, uses))
             spare_bytes += bytes_
             spare_entries += 1
-            if why == "evicted" and transaction.policy.inflates:
+            if why == EVICTED and transaction.policy.inflates:
                 transaction.inflation = max(transaction.inflation, rank)
         conn.executemany("DELETE FROM entry WHERE key = ?", ((key,) for key, _ in doomed))
         bury(transaction, doomed, why)
         transaction.evicted.update(key for key, _ in doomed)
     if transaction.evicted and transaction.policy.inflates:
         conn.execute("UPDATE fact SET value = ? WHERE name = 'inflation'", (transaction.inflation,))
-
-
-def totals(conn: sqlite3.Connection) -> tuple[int, int]:
-    """Entries and bytes in the file, in time that does not depend on them."""
-    row = conn.execute("SELECT total(entries), total(bytes) FROM total").fetchone()
-    return int(row[0]), int(row[1])
 
 
 _ORDERS = {
@@ -228,19 +191,12 @@ _ORDERS = {
 }
 
 
-def page(
-    conn: ReadConnection, kind: str | None, order: str, limit: int, offset: int
-) -> tuple[int, list[Entry]]:
-    """How many entries there are of `kind` (None: of all) and a slice of them."""
+def page(conn: ReadConnection, kind: str | None, order: str, limit: int, offset: int) -> EntryPage:
+    """A slice of the entries of `kind` (None: of all)."""
     where, values = ("WHERE kind = ?", [kind]) if kind is not None else ("", [])
     ((total,),) = conn.execute(f"SELECT total(entries) FROM total {where}", values)
-    rows = conn.execute(
+    found = conn.execute(
         f"SELECT {_COLUMNS} FROM entry {where} ORDER BY {_ORDERS[order]}, id LIMIT ? OFFSET ?",
         [*values, limit, offset],
-    ).fetchall()
-    return int(total), [entry_of(row) for row in rows]
-
-
-def entry_of(row: Sequence[Any]) -> Entry:
-    """An Entry from a row of the columns `page` reads."""
-    return Entry(row[0].hex(), *row[1:])
+    )
+    return EntryPage(int(total), tuple(Entry(key.hex(), *rest) for key, *rest in found))

@@ -40,7 +40,6 @@ T = TypeVar("T")
 
 # Tombstones explain misses; this many cost about a megabyte.
 _TOMBSTONES = 10_000
-_CLEAR_STEP = 500
 # Pages of 4 KB: what moves within a few milliseconds.
 _SHRINK_STEP = 1000
 _RELATIVES = 20
@@ -180,12 +179,7 @@ class Store:
 
     async def page(self, kind: str | None, order: str, limit: int, offset: int) -> EntryPage:
         """A slice of the entries."""
-
-        def read(conn: ReadConnection) -> EntryPage:
-            total, entries = rows.page(conn, kind, order, limit, offset)
-            return EntryPage(total, tuple(entries))
-
-        return await self.read_apart(read)
+        return await self.read_apart(lambda conn: rows.page(conn, kind, order, limit, offset))
 
     async def by_prefix(self, key_range: tuple[bytes, bytes]) -> Fingerprint | Tombstone | None:
         """The entry whose key is first in a range, else the tombstone there, else None."""
@@ -306,7 +300,7 @@ class Store:
         while True:
             step = await self.write(_clear_some)
             cleared += step
-            if step < _CLEAR_STEP:
+            if step < rows.DELETE_STEP:
                 return cleared
 
     async def remove(self, keys: Sequence[bytes], why: str) -> Purged:
@@ -411,13 +405,10 @@ def _move_in(transaction: Transaction) -> None:
 
 
 def _clear_some(transaction: Transaction) -> int:
-    keys = [
-        row[0]
-        for row in transaction.conn.execute(
-            "SELECT key FROM entry WHERE expires_at <= ? LIMIT ?", (transaction.now, _CLEAR_STEP)
-        )
-    ]
-    return rows.remove(transaction, keys, EXPIRED)[0]
+    found = transaction.conn.execute(
+        f"SELECT key FROM entry WHERE expires_at <= ? LIMIT {rows.DELETE_STEP}", (transaction.now,)
+    )
+    return rows.remove(transaction, [key for (key,) in found], EXPIRED)[0]
 
 
 def _shrink_some(transaction: Transaction) -> bool:
