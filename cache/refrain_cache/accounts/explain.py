@@ -10,15 +10,8 @@ from attrs import frozen
 from refrain_cache.entry import Difference, Explanation
 from refrain_cache.fingerprint import HASH_PREFIX, Fingerprint, ingredients_of
 
-NEVER_SEEN, EXPIRED, EVICTED, PURGED, DAMAGED, AFRESH, STORED = (
-    "never seen",
-    "expired",
-    "evicted",
-    "purged",
-    "damaged",
-    "asked afresh",
-    "stored",
-)
+NEVER_SEEN, STORED, AFRESH = "never seen", "stored", "asked afresh"
+EXPIRED, EVICTED, PURGED, DAMAGED = "expired", "evicted", "purged", "damaged"
 _ABSENT = "(none)"
 _SHOWN_CHARS = 40
 
@@ -61,32 +54,20 @@ def cause_of(explanation: Explanation) -> str:
 def explain(fingerprint: Fingerprint, facts: Facts, now: float) -> Explanation:
     """Why a lookup of `fingerprint` hits or misses at `now`."""
     nearest, differences = _nearest(fingerprint, facts.relatives)
-    expired = facts.stored and facts.expires_at is not None and facts.expires_at <= now
 
     def because(cause: str, summary: str, *, hit: bool = False) -> Explanation:
         return Explanation(
-            key=fingerprint.key,
-            kind=fingerprint.kind,
-            would_hit=hit,
-            cause=cause,
-            summary=summary,
-            nearest=nearest,
-            differences=differences,
+            fingerprint.key, fingerprint.kind, hit, cause, summary, nearest, differences
         )
 
-    if facts.stored and not expired:
-        return because(STORED, "The answer is stored: asking now would be a hit.", hit=True)
-    if expired and facts.expires_at is not None:
-        return because(
-            EXPIRED, f"The answer was stored, but expired {_ago(now - facts.expires_at)}."
-        )
+    if facts.stored:
+        if facts.expires_at is None or facts.expires_at > now:
+            return because(STORED, "The answer is stored: asking now would be a hit.", hit=True)
+        since = _ago(now - facts.expires_at)
+        return because(EXPIRED, f"The answer was stored, but expired {since}.")
     if facts.tombstone is not None:
-        why, when = facts.tombstone.why, _ago(now - facts.tombstone.died_at)
-        return because(
-            why, _BURIED.get(why, "The answer was stored once; it went {when}.").format(when=when)
-        )
-    same_content = [d for d in differences if d.ingredient.startswith("content")] == []
-    if differences and same_content:
+        return because(*_buried(facts.tombstone, now))
+    if differences and not any(d.ingredient.startswith("content") for d in differences):
         cause = _what_changed(differences)
         return because(cause, f"The same question was answered before, but {cause}.")
     return because(NEVER_SEEN, "This question has not been asked before.")
@@ -94,33 +75,21 @@ def explain(fingerprint: Fingerprint, facts: Facts, now: float) -> Explanation:
 
 def asked_afresh(fingerprint: Fingerprint) -> Explanation:
     """Why a lookup missed that did not look."""
-    return Explanation(
-        key=fingerprint.key,
-        kind=fingerprint.kind,
-        would_hit=False,
-        cause=AFRESH,
-        summary="A fresh answer was asked for, so what was stored was not looked at.",
-    )
+    summary = "A fresh answer was asked for, so what was stored was not looked at."
+    return Explanation(fingerprint.key, fingerprint.kind, False, AFRESH, summary)
 
 
 def explain_without_ingredients(key: str, facts: Facts, now: float) -> Explanation:
     """Why a key that is not stored misses: all that is left of it is a tombstone, or nothing."""
-    if facts.tombstone is None:
-        return Explanation(
-            key=key,
-            kind=None,
-            would_hit=False,
-            cause=NEVER_SEEN,
-            summary=f"No stored entry's key begins with {key!r}, and none that did is remembered.",
-        )
-    why, when = facts.tombstone.why, _ago(now - facts.tombstone.died_at)
-    return Explanation(
-        key=key,
-        kind=None,
-        would_hit=False,
-        cause=why,
-        summary=_BURIED.get(why, "The answer was stored once; it went {when}.").format(when=when),
-    )
+    if facts.tombstone is not None:
+        return Explanation(key, None, False, *_buried(facts.tombstone, now))
+    summary = f"No stored entry's key begins with {key!r}, and none that did is remembered."
+    return Explanation(key, None, False, NEVER_SEEN, summary)
+
+
+def _buried(tombstone: Tombstone, now: float) -> tuple[str, str]:
+    summary = _BURIED.get(tombstone.why, "The answer was stored once; it went {when}.")
+    return tombstone.why, summary.format(when=_ago(now - tombstone.died_at))
 
 
 _BURIED = {
@@ -155,26 +124,23 @@ def differing(stored: Mapping[str, str], now: Mapping[str, str]) -> tuple[Differ
 
 def _what_changed(differences: tuple[Difference, ...]) -> str:
     # The weightiest change is the one to name: with a new model, its digest and options follow.
-    for what, matches in _CHANGES:
-        found = [d for d in differences if matches(d.ingredient)]
-        if found:
-            # The name of a model says more to a person than its digest.
-            first = min(found, key=lambda d: (not d.ingredient.endswith("model"), d.ingredient))
-            name = "" if what != "an option changed" else first.ingredient.rpartition(".")[2] + " "
-            return f"{what}: {name}{_shown(first.stored)} → {_shown(first.now)}"
-    raise AssertionError("unreachable: the last row of _CHANGES matches everything")
+    what, changed = next(
+        (what, found)
+        for what, matches in _CHANGES
+        if (found := [d for d in differences if matches(d.ingredient)])
+    )
+    # The name of a model says more to a person than its digest.
+    first = min(changed, key=lambda d: (not d.ingredient.endswith("model"), d.ingredient))
+    name = "" if what != "an option changed" else first.ingredient.rpartition(".")[2] + " "
+    return f"{what}: {name}{_shown(first.stored)} → {_shown(first.now)}"
 
 
+_MODEL = {"identity.model", "identity.digest", "identity.model_digest"}
+# The last matches whatever is left.
 _CHANGES: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    (
-        "the model changed",
-        lambda name: name in {"identity.model", "identity.digest", "identity.model_digest"},
-    ),
+    ("the model changed", lambda name: name in _MODEL),
     ("the prompt changed", lambda name: name.startswith("identity.") and "prompt" in name),
-    (
-        "the engine changed",
-        lambda name: name.startswith(("identity.engine", "identity.version")),
-    ),
+    ("the engine changed", lambda name: name.startswith(("identity.engine", "identity.version"))),
     ("an option changed", lambda name: True),
 )
 
