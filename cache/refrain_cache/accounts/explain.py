@@ -103,14 +103,13 @@ _BURIED = {
 def _nearest(
     fingerprint: Fingerprint, relatives: Iterable[Relative]
 ) -> tuple[str | None, tuple[Difference, ...]]:
-    best: tuple[str | None, tuple[Difference, ...]] = (None, ())
-    for relative in relatives:
-        if relative.key == fingerprint.key:
-            continue
-        differences = differing(relative.ingredients(), fingerprint.ingredients)
-        if best[0] is None or len(differences) < len(best[1]):
-            best = (relative.key, differences)
-    return best
+    ours = fingerprint.ingredients
+    compared: list[tuple[str | None, tuple[Difference, ...]]] = [
+        (relative.key, differing(relative.ingredients(), ours))
+        for relative in relatives
+        if relative.key != fingerprint.key
+    ]
+    return min(compared, key=lambda found: len(found[1]), default=(None, ()))
 
 
 def differing(stored: Mapping[str, str], now: Mapping[str, str]) -> tuple[Difference, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from enum import Enum
 
@@ -47,6 +48,8 @@ _BY_CODE = {
     sqlite3.SQLITE_NOTADB: FaultKind.CORRUPT,
     sqlite3.SQLITE_CANTOPEN: FaultKind.GONE,
 }
+# Windows has no quota.
+_FULL_ERRNOS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _REASONS = {
     FaultKind.LOCKED: "{path} is locked by another program ({cause}); close what holds it.",
     FaultKind.FULL: "{path} cannot grow ({cause}); free some disk space or lower "
@@ -75,23 +78,15 @@ def fault_of(error: Exception, path: object) -> Fault:
     if isinstance(error, StoreFault):
         return error.fault
     if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", None)
         # Extended codes carry the primary one in their low byte.
-        kind = _BY_CODE.get(code & 0xFF, FaultKind.UNUSABLE) if code else FaultKind.UNUSABLE
-        return fault(kind, path, error)
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return fault(_BY_CODE.get(code, FaultKind.UNUSABLE), path, error)
     if isinstance(error, PermissionError):
-        return fault(FaultKind.READ_ONLY, path, error.strerror or error)
-    if isinstance(error, (FileNotFoundError, NotADirectoryError, FileExistsError)):
-        return fault(FaultKind.GONE, path, error.strerror or error)
-    if isinstance(error, OSError) and error.errno in _FULL_ERRNOS:
-        return fault(FaultKind.FULL, path, error.strerror or error)
-    return fault(FaultKind.UNUSABLE, path, error)
-
-
-def _full_errnos() -> frozenset[int]:
-    import errno
-
-    return frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
-
-
-_FULL_ERRNOS = _full_errnos()
+        kind = FaultKind.READ_ONLY
+    elif isinstance(error, (FileNotFoundError, NotADirectoryError, FileExistsError)):
+        kind = FaultKind.GONE
+    elif isinstance(error, OSError) and error.errno in _FULL_ERRNOS:
+        kind = FaultKind.FULL
+    else:
+        return fault(FaultKind.UNUSABLE, path, error)
+    return fault(kind, path, error.strerror or error)
