@@ -12,15 +12,26 @@ _KEY_HEX_CHARS = 64
 
 def selected(conn: ReadConnection, selection: Selection, now: float) -> list[tuple[bytes, int]]:
     """Key and bytes of every entry a selection means. Raises ValueError for a bad key prefix."""
-    conditions, values = _conditions(selection, now)
+    conditions: dict[str, tuple[Any, ...]] = {}
+    if selection.expired:
+        conditions["expires_at <= ?"] = (now,)
+    if selection.kind is not None:
+        conditions["kind = ?"] = (selection.kind,)
+    if selection.model is not None:
+        conditions["model = ?"] = (selection.model,)
+    if selection.older_than_s is not None:
+        conditions["created_at < ?"] = (now - selection.older_than_s,)
+    if selection.key_prefix is not None:
+        conditions["key BETWEEN ? AND ?"] = key_range(selection.key_prefix)
     if not conditions and not selection.everything and selection.least_used is None:
         return []
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    values = [value for values in conditions.values() for value in values]
     limit = ""
     if selection.least_used is not None:
         limit = "ORDER BY uses, last_used_at, id LIMIT ?"
         values.append(selection.least_used)
-    return conn.execute(f"SELECT key, bytes FROM entry {where} {limit}", values).fetchall()
+    where = " AND ".join(conditions) or "true"
+    return conn.execute(f"SELECT key, bytes FROM entry WHERE {where} {limit}", values).fetchall()
 
 
 def key_range(prefix: str) -> tuple[bytes, bytes]:
@@ -34,24 +45,3 @@ def key_range(prefix: str) -> tuple[bytes, bytes]:
         bytes.fromhex(prefix.ljust(_KEY_HEX_CHARS, "0")),
         bytes.fromhex(prefix.ljust(_KEY_HEX_CHARS, "f")),
     )
-
-
-def _conditions(selection: Selection, now: float) -> tuple[list[str], list[Any]]:
-    conditions: list[str] = []
-    values: list[Any] = []
-    if selection.expired:
-        conditions.append("expires_at <= ?")
-        values.append(now)
-    if selection.kind is not None:
-        conditions.append("kind = ?")
-        values.append(selection.kind)
-    if selection.model is not None:
-        conditions.append("model = ?")
-        values.append(selection.model)
-    if selection.older_than_s is not None:
-        conditions.append("created_at < ?")
-        values.append(now - selection.older_than_s)
-    if selection.key_prefix is not None:
-        conditions.append("key BETWEEN ? AND ?")
-        values.extend(key_range(selection.key_prefix))
-    return conditions, values
