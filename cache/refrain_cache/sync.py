@@ -10,7 +10,6 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast, overload
 
 from refrain_cache import forking
@@ -106,17 +105,15 @@ class Cache:
         clock: Clock | None = None,
         timing: Timing | None = None,
     ) -> None:
-        self._make: Callable[[], AsyncCache] = lambda: AsyncCache(
-            settings, clock=clock, timing=timing
-        )
+        self._make = functools.partial(AsyncCache, settings, clock=clock, timing=timing)
         self._closed = False
         self._begin()
         forking.inherits(self)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._cache: AsyncCache | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        # The cache within, and the loop it is open in.
+        self._open: tuple[AsyncCache, asyncio.AbstractEventLoop] | None = None
         self._verbs: set[asyncio.Task[Any]] = set()
 
     # --- life -----------------------------------------------------------------------------------
@@ -134,9 +131,10 @@ class Cache:
         _loop_thread.demand_another()
         with self._lock:
             self._closed = True
-            cache, loop, self._cache, self._loop = self._cache, self._loop, None, None
-        if cache is None or loop is None:
+            opened, self._open = self._open, None
+        if opened is None:
             return
+        cache, loop = opened
         asyncio.run_coroutine_threadsafe(self._end(cache), loop).result()
         _loop_thread.leave()
         atexit.unregister(self.close)
@@ -151,17 +149,12 @@ class Cache:
         self.open()
         return self
 
-    def __exit__(
-        self,
-        error: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def forked(self) -> None:
         """Begin anew in a forked child, where the loop's thread is not."""
-        _parents_own.append((self._cache, self._loop, self._verbs))
+        _parents_own.append((self._open, self._verbs))
         self._begin()
 
     @property
@@ -282,13 +275,13 @@ class Cache:
     def _opened(self) -> tuple[AsyncCache, asyncio.AbstractEventLoop]:
         if self._closed:
             raise CacheClosedError(_CLOSED)
-        if self._cache is None or self._loop is None:
+        if self._open is None:
             _loop_thread.demand_another()
-            self._cache, self._loop = self._make(), _loop_thread.enter()
-            asyncio.run_coroutine_threadsafe(self._cache.open(), self._loop).result()
+            cache, loop = self._open = self._make(), _loop_thread.enter()
+            asyncio.run_coroutine_threadsafe(cache.open(), loop).result()
             # A worker that just returns still has its last answers stored.
             atexit.register(self.close)
-        return self._cache, self._loop
+        return self._open
 
 
 _CLOSED = "This cache was closed; make a new one."
