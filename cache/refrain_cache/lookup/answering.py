@@ -22,7 +22,6 @@ from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.lookup.flight import Flight, Flights, guard, nested
 from refrain_cache.lookup.tiers import Tiers
 from refrain_cache.sqlite.lease import NOT_KEPT, Owned
-from refrain_cache.sqlite.store import Store
 from refrain_cache.threads import as_raised, in_thread
 from refrain_cache.timing import Clock, Timing
 
@@ -149,7 +148,9 @@ class Answering:
         finally:
             self._books.counters.ended(group, ended, cause)
             self._books.changed()
-        return self._outcome(key, "coalesced", None, done, done.copy(), looked_ms, started)
+        total_ms = (self._tick() - started) * 1e3
+        value, cost_ms = done.copy(), done.cost_ms
+        return Outcome(value, ended, None, key, None, looked_ms, total_ms, cost_ms, 0.0)
 
     async def _lead(self, question: Question, looked_ms: float, started: float) -> Outcome[Any]:
         fp, group = question.fingerprint, (question.fingerprint.kind, question.model)
@@ -186,20 +187,8 @@ class Answering:
             if ended == "miss":
                 self._books.missed(why)
             self._books.changed()
-        return self._outcome(fp.key, ended, reason, done, done.value, looked_ms, started)
-
-    def _outcome(
-        self,
-        key: str,
-        ended: OutcomeName,
-        reason: str | None,
-        done: Computed,
-        value: Any,
-        looked_ms: float,
-        started: float,
-    ) -> Outcome[Any]:
-        total_ms = (self._tick() - started) * 1e3
-        return Outcome(value, ended, None, key, reason, looked_ms, total_ms, done.cost_ms, 0.0)
+        value, cost_ms = done.value, done.cost_ms
+        return Outcome(value, ended, None, fp.key, reason, looked_ms, total_ms, cost_ms, 0.0)
 
     async def _why_missed(self, fp: Fingerprint) -> Explanation:
         facts = await self._tiers.read(lambda store: store.facts(fp, far=False))
@@ -224,13 +213,21 @@ class Answering:
                 # A damaged one is computed anew.
                 with contextlib.suppress(DamagedError):
                     return Computed(there.value(), there, cost_ms, elsewhere=True)
-        ending = _Ending(store, fp.key, owned)
+
+        def give_back(error: str | None) -> None:
+            if store is not None and owned is not None:
+                store.lease_ended()
+                store.give_back(fp.key, owned.token, error).add_done_callback(_looked_at)
+
         try:
             began = self._tick()
             value = await question.compute()
             cost_ms = (self._tick() - began) * 1e3
             if question.validate is not None:
-                _validated(question.validate, value)
+                try:
+                    question.validate(value)
+                except BaseException as error:
+                    raise RefusedError(error) from error
             keeping = False
             encoded: Encoded | None = None
             refusal: str | None = None
@@ -250,15 +247,15 @@ class Answering:
                 log.warning("An answer (%s) was given, but is not stored: %s.", fp.kind, error)
                 self._note_unkept(fp.key)
             if not keeping:
-                ending.give_back(None if refusal is None else NOT_KEPT)
+                give_back(None if refusal is None else NOT_KEPT)
             return Computed(value, encoded, cost_ms, keeping=keeping, refusal=refusal)
         except asyncio.CancelledError:
-            ending.give_back(None)
+            give_back(None)
             raise
         except BaseException as error:
             # Its type only: what it says may quote the question.
             cause = error.error if isinstance(error, RefusedError) else error
-            ending.give_back(type(as_raised(cause)).__name__)
+            give_back(type(as_raised(cause)).__name__)
             raise
 
     def _note_unkept(self, key: str) -> None:
@@ -276,26 +273,6 @@ async def entry_of(fingerprint: Fingerprint, value: Any, **given: Any) -> NewEnt
     if is_large(value):
         return await in_thread(partial(new_entry, fingerprint, value, large=True, **given))
     return new_entry(fingerprint, value, **given)
-
-
-def _validated(validate: Callable[[Any], None], value: Any) -> None:
-    try:
-        validate(value)
-    except BaseException as error:
-        raise RefusedError(error) from error
-
-
-@frozen
-class _Ending:
-    store: Store | None
-    key: str
-    owned: Owned | None
-
-    def give_back(self, error: str | None) -> None:
-        if self.store is None or self.owned is None:
-            return
-        self.store.lease_ended()
-        self.store.give_back(self.key, self.owned.token, error).add_done_callback(_looked_at)
 
 
 def _looked_at(future: asyncio.Future[None]) -> None:
