@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import accumulate
 from math import ceil, log
 
 from attrs import define, field, frozen
@@ -43,15 +45,11 @@ def percentiles(buckets: Buckets) -> Percentiles | None:
     count = sum(buckets.values())
     if not count:
         return None
-    ordered = sorted(buckets.items())
+    ordered = sorted(buckets)
+    seen = list(accumulate(buckets[bucket] for bucket in ordered))
 
     def at(quantile: float) -> float:
-        rank, seen = quantile * (count - 1), 0
-        for bucket, n in ordered:
-            seen += n
-            if seen > rank:
-                return float(_MAPPING.value(bucket))
-        return float(_MAPPING.value(ordered[-1][0]))
+        return float(_MAPPING.value(ordered[bisect_right(seen, quantile * (count - 1))]))
 
     return Percentiles(count, at(0.50), at(0.95), at(0.99))
 
