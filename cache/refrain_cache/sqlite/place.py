@@ -65,13 +65,8 @@ class Place:
         """Raises StoreFault if the file has been brought to a version newer than this program."""
         at, known = user_version(conn), self._migrations[-1].version
         if at > known:
-            raise StoreFault(
-                fault(
-                    FaultKind.NEWER,
-                    self.path,
-                    f"its layout is version {at}, this one knows {known}",
-                )
-            )
+            cause = f"its layout is version {at}, this one knows {known}"
+            raise StoreFault(fault(FaultKind.NEWER, self.path, cause))
 
     def check_layout(self, conn: sqlite3.Connection) -> None:
         """Raises StoreFault (CORRUPT) if no version of this program could have made the file so.
@@ -194,9 +189,8 @@ class Place:
 
     def _recognise(self, conn: sqlite3.Connection) -> None:
         if is_foreign(conn):
-            raise StoreFault(
-                fault(FaultKind.FOREIGN, self.path, "its tables are not those of a cache")
-            )
+            cause = "its tables are not those of a cache"
+            raise StoreFault(fault(FaultKind.FOREIGN, self.path, cause))
         self.check_version(conn)
 
 
