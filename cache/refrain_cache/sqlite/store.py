@@ -333,22 +333,22 @@ class Store:
 
     async def acquire(self, key: str, *, fresh: bool) -> Owned | Held | Ready:
         raw = bytes.fromhex(key)
-        got = await self._writer.run(
-            lambda transaction: lease.acquire(transaction, raw, self.owner, fresh=fresh),
-            self._timing.lease_patience,
+        return await self._leased(
+            lambda transaction: lease.acquire(transaction, raw, self.owner, fresh=fresh)
         )
-        if isinstance(got, Owned):
-            self._lease_taken()
-        return got
 
     async def take_over(self, key: str, seen: Held) -> Owned | None:
         raw = bytes.fromhex(key)
-        got = await self._writer.run(
-            lambda transaction: lease.take_over(transaction, raw, self.owner, seen),
-            self._timing.lease_patience,
+        return await self._leased(
+            lambda transaction: lease.take_over(transaction, raw, self.owner, seen)
         )
-        if got is not None:
-            self._lease_taken()
+
+    async def _leased(self, work: Callable[[Transaction], T]) -> T:
+        got = await self._writer.run(work, self._timing.lease_patience)
+        if isinstance(got, Owned):
+            self._leases += 1
+            if self._leases == 1:
+                self._writer.start_beating()
         return got
 
     def give_back(self, key: str, token: int, error: str | None) -> asyncio.Future[None]:
@@ -361,12 +361,7 @@ class Store:
             else:
                 lease.fail(transaction, raw, token, error)
 
-        return self._writer.run(work, self._timing.store_patience)
-
-    def _lease_taken(self) -> None:
-        self._leases += 1
-        if self._leases == 1:
-            self._writer.start_beating()
+        return self.write(work)
 
     def lease_ended(self) -> None:
         """One lease fewer to keep alive."""
