@@ -1,30 +1,15 @@
-import type {
-  CpuThreadsResult,
-  DoctorResult,
-  EnrichParams,
-  EnrichResult,
-  EntriesParams,
-  EntryPage,
-  ExplainParams,
-  Explanation,
-  PurgeParams,
-  PurgeResult,
-  StatsParams,
-  StatsResult,
-  WarmParams,
-  WarmResult,
-} from "./protocol";
+import type * as protocol from "./protocol";
 
 /** What each request of the sidecar takes and gives, by its method name. */
 export interface Requests {
-  "refrain/enrich": { params: EnrichParams; result: EnrichResult };
-  "refrain/stats": { params: StatsParams; result: StatsResult };
-  "refrain/purge": { params: PurgeParams; result: PurgeResult };
-  "refrain/warm": { params: WarmParams; result: WarmResult };
-  "refrain/cpuThreads": { params: Record<string, never>; result: CpuThreadsResult };
-  "refrain/entries": { params: EntriesParams; result: EntryPage };
-  "refrain/explain": { params: ExplainParams; result: Explanation };
-  "refrain/doctor": { params: Record<string, never>; result: DoctorResult };
+  "refrain/enrich": { params: protocol.EnrichParams; result: protocol.EnrichResult };
+  "refrain/stats": { params: protocol.StatsParams; result: protocol.StatsResult };
+  "refrain/purge": { params: protocol.PurgeParams; result: protocol.PurgeResult };
+  "refrain/warm": { params: protocol.WarmParams; result: protocol.WarmResult };
+  "refrain/cpuThreads": { params: Record<string, never>; result: protocol.CpuThreadsResult };
+  "refrain/entries": { params: protocol.EntriesParams; result: protocol.EntryPage };
+  "refrain/explain": { params: protocol.ExplainParams; result: protocol.Explanation };
+  "refrain/doctor": { params: Record<string, never>; result: protocol.DoctorResult };
 }
 
 export type Method = keyof Requests;
