@@ -12,19 +12,13 @@ export class QueueOnce {
     if (this.running === undefined) {
       return this.begin();
     }
-    this.queued ??= this.running.then(
-      () => this.next(),
-      () => this.next(),
-    );
+    const next = (): Promise<void> => this.begin();
+    this.queued ??= this.running.then(next, next);
     return this.queued;
   }
 
-  private next(): Promise<void> {
-    this.queued = undefined;
-    return this.begin();
-  }
-
   private begin(): Promise<void> {
+    this.queued = undefined;
     const run = this.task().finally(() => {
       if (this.running === run) {
         this.running = undefined;
