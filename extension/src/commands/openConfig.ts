@@ -1,4 +1,4 @@
-import { FileType, Uri, window, workspace } from "vscode";
+import { Uri, window, workspace } from "vscode";
 import { configured, firstExisting, searched } from "../configFile";
 import type { CommandFactory, Context } from "../context";
 
@@ -41,16 +41,8 @@ async function make({ extension }: Context, target: Uri): Promise<void> {
   // The extension gives the schema to every perf_config.json: a path to it would only break.
   const { $schema: _, ...sections } = JSON.parse(text) as Record<string, unknown>;
   await workspace.fs.createDirectory(Uri.joinPath(target, ".."));
-  if (!(await exists(target))) {
+  if ((await firstExisting([target.fsPath])) === undefined) {
     await workspace.fs.writeFile(target, new TextEncoder().encode(`${JSON.stringify(sections, null, 2)}\n`));
   }
   await window.showTextDocument(target);
-}
-
-async function exists(target: Uri): Promise<boolean> {
-  try {
-    return (await workspace.fs.stat(target)).type === FileType.File;
-  } catch {
-    return false;
-  }
 }
