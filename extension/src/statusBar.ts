@@ -3,7 +3,7 @@ import type { StatsResult } from "./protocol";
 import type { Sidecar } from "./sidecar";
 import { statusText } from "./statusText";
 
-/** The live hit rate. `busy()` shows a spinner until the returned function is called. */
+/** The live hit rate. `busy()` shows a spinner until the returned function is called, once. */
 export class StatusBar implements Disposable {
   private readonly item = window.createStatusBarItem("refrain.status", StatusBarAlignment.Right, 90);
   private readonly subscriptions: Disposable[];
@@ -27,13 +27,9 @@ export class StatusBar implements Disposable {
   busy(): () => void {
     this.working += 1;
     this.render();
-    let over = false;
     return () => {
-      if (!over) {
-        over = true;
-        this.working -= 1;
-        this.render();
-      }
+      this.working -= 1;
+      this.render();
     };
   }
 

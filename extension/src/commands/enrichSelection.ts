@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
-import { type CancellationToken, ProgressLocation, Range, type TextDocument, type TextEditor, window } from "vscode";
-import type { CommandFactory, Context } from "../context";
+import { Range, type TextDocument, type TextEditor, window } from "vscode";
+import type { CommandFactory } from "../context";
 import { paragraphAt } from "../paragraph";
-import { ENRICH, type EnrichResult } from "../protocol";
+import { ENRICH } from "../protocol";
 import { ResultDecoration } from "../resultDecoration";
 import { run } from "./run";
+import { withProgress } from "./withProgress";
 
 /** What is enriched. The text is kept as it was: the document may change meanwhile. */
 interface Passage {
@@ -19,7 +19,11 @@ export const enrichSelection: CommandFactory = (context) => {
   context.extension.subscriptions.push(decoration);
 
   const enrich = async ({ document, range, text }: Passage, fresh: boolean): Promise<void> => {
-    const result = await withProgress(context, text, fresh);
+    // Local time without a zone: only the phase of day counts.
+    const timestamp = localTime(new Date());
+    const result = await withProgress(context, "Enriching…", (requestId, token) =>
+      context.sidecar.request(ENRICH, { text, fresh, timestamp, requestId }, token),
+    );
     if (document.getText(range) === text) {
       decoration.show(document, range, result);
     }
@@ -46,26 +50,6 @@ function chosen(editor: TextEditor): Range | undefined {
   const lines = document.getText().split(/\r\n|\n/);
   const found = paragraphAt(lines, selection.active.line);
   return found && new Range(found.first, 0, found.last, lines[found.last]?.length ?? 0);
-}
-
-function withProgress(context: Context, text: string, fresh: boolean): Thenable<EnrichResult> {
-  const requestId = randomUUID();
-  const options = { location: ProgressLocation.Notification, title: "Refrain", cancellable: true };
-  return window.withProgress(options, async (progress, token: CancellationToken) => {
-    progress.report({ message: "Enriching…" });
-    const idle = context.statusBar.busy();
-    const following = context.sidecar.onProgress(
-      (step) => step.requestId === requestId && progress.report({ message: step.message }),
-    );
-    try {
-      // Local time without a zone: only the phase of day counts.
-      const timestamp = localTime(new Date());
-      return await context.sidecar.request(ENRICH, { text, fresh, timestamp, requestId }, token);
-    } finally {
-      following.dispose();
-      idle();
-    }
-  });
 }
 
 function localTime(now: Date): string {

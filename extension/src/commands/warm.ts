@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
-import { ProgressLocation, type QuickPickItem, type TextDocument, window } from "vscode";
+import { type QuickPickItem, type TextDocument, window } from "vscode";
 import type { CommandFactory, Context } from "../context";
 import { count, duration } from "../format";
 import { paragraphs } from "../paragraph";
 import { WARM, type WarmParams, type WarmResult } from "../protocol";
 import { reflections } from "../reflections";
+import { withProgress } from "./withProgress";
 
 interface WarmItem extends QuickPickItem {
   params: WarmParams;
@@ -17,7 +17,10 @@ export const warm: CommandFactory = (context) => async () => {
     placeHolder: "What is to be computed ahead of time?",
   });
   if (chosen !== undefined) {
-    await withProgress(context, chosen.params);
+    const result = await withProgress(context, "Warming the cache…", (requestId, token) =>
+      context.sidecar.request(WARM, { ...chosen.params, requestId }, token),
+    );
+    await tell(context, result);
   }
 };
 
@@ -35,25 +38,6 @@ function items(document: TextDocument | undefined): WarmItem[] {
   }
   const what = lines === undefined ? "Paragraphs of this file" : "Reflections of this file";
   return [common, { label: `$(file-text) ${what}`, description: `${count(texts.length)}, both stages`, params: { texts } }];
-}
-
-async function withProgress(context: Context, params: WarmParams): Promise<void> {
-  const requestId = randomUUID();
-  const options = { location: ProgressLocation.Notification, title: "Refrain", cancellable: true };
-  const result = await window.withProgress(options, async (progress, token) => {
-    progress.report({ message: "Warming the cache…" });
-    const idle = context.statusBar.busy();
-    const following = context.sidecar.onProgress(
-      (step) => step.requestId === requestId && progress.report({ message: step.message }),
-    );
-    try {
-      return await context.sidecar.request(WARM, { ...params, requestId }, token);
-    } finally {
-      following.dispose();
-      idle();
-    }
-  });
-  await tell(context, result);
 }
 
 async function tell({ log }: Context, result: WarmResult): Promise<void> {
