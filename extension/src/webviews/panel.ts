@@ -12,7 +12,7 @@ export interface PanelKind {
  * One webview that is opened once and then reused. What is posted before the page is ready waits for it; a page that
  * is loaded anew, after it was hidden, gets the last message again.
  */
-export class SinglePanel<To, From extends { type: string }> implements Disposable {
+export abstract class SinglePanel<To, From extends { type: string }> implements Disposable {
   private panel: WebviewPanel | undefined;
   private last: To | undefined;
   private ready = false;
@@ -20,15 +20,17 @@ export class SinglePanel<To, From extends { type: string }> implements Disposabl
   constructor(
     private readonly context: ExtensionContext,
     private readonly kind: PanelKind,
-    private readonly onMessage: (message: From) => void,
   ) {}
 
-  get visible(): boolean {
+  /** What the page asks for; `ready` among it. */
+  protected abstract receive(message: From): void;
+
+  protected get visible(): boolean {
     return this.panel?.visible ?? false;
   }
 
   /** Opens the panel, or brings it to the front. The focus stays where it is for one that opens beside. */
-  show(title = this.kind.title): void {
+  protected open(title = this.kind.title): void {
     if (this.panel === undefined) {
       this.panel = this.create();
     } else if (!this.panel.visible) {
@@ -37,7 +39,7 @@ export class SinglePanel<To, From extends { type: string }> implements Disposabl
     this.panel.title = title;
   }
 
-  post(message: To): void {
+  protected post(message: To): void {
     this.last = message;
     if (this.ready) {
       void this.panel?.webview.postMessage(message);
@@ -66,7 +68,7 @@ export class SinglePanel<To, From extends { type: string }> implements Disposabl
           void panel.webview.postMessage(this.last);
         }
       }
-      this.onMessage(message);
+      this.receive(message);
     });
     panel.onDidChangeViewState(() => {
       if (!panel.visible) {

@@ -6,8 +6,7 @@ import { SinglePanel } from "../panel";
 import type { FromStats, ToStats } from "./protocol";
 
 /** The stats panel: shows the window of time chosen in it and follows every change while it is visible. */
-export class StatsView implements Disposable {
-  private readonly panel: SinglePanel<ToStats, FromStats>;
+export class StatsView extends SinglePanel<ToStats, FromStats> {
   private readonly subscriptions: Disposable[];
   private window: StatsWindow = "session";
   private remedies: readonly Remedy[] = [];
@@ -16,28 +15,24 @@ export class StatsView implements Disposable {
     extension: ExtensionContext,
     private readonly sidecar: Sidecar,
   ) {
-    this.panel = new SinglePanel(
-      extension,
-      { name: "stats", title: "Refrain: Cache Stats", beside: false },
-      (message) => this.receive(message),
-    );
+    super(extension, { name: "stats", title: "Refrain: Cache Stats", beside: false });
     this.subscriptions = [
-      sidecar.onDidChangeStats(() => this.panel.visible && void this.refresh()),
-      sidecar.onDidChangeState((state) => this.panel.visible && state !== "starting" && void this.refresh()),
+      sidecar.onDidChangeStats(() => this.visible && void this.refresh()),
+      sidecar.onDidChangeState((state) => this.visible && state !== "starting" && void this.refresh()),
     ];
   }
 
   show(): void {
-    this.panel.show();
+    this.open();
     void this.refresh();
   }
 
-  dispose(): void {
-    this.panel.dispose();
+  override dispose(): void {
+    super.dispose();
     this.subscriptions.forEach((subscription) => void subscription.dispose());
   }
 
-  private receive(message: FromStats): void {
+  protected receive(message: FromStats): void {
     switch (message.type) {
       case "ready":
         return void this.refresh();
@@ -56,12 +51,12 @@ export class StatsView implements Disposable {
     try {
       const stats = await this.sidecar.request(STATS, { window });
       if (window === this.window) {
-        this.panel.post({ type: "stats", stats });
+        this.post({ type: "stats", stats });
       }
     } catch (error) {
       const { message, remedies } = problemOf(error);
       this.remedies = remedies;
-      this.panel.post({ type: "problem", message, remedies: remedies.map(({ title }) => title) });
+      this.post({ type: "problem", message, remedies: remedies.map(({ title }) => title) });
     }
   }
 }
