@@ -28,6 +28,15 @@ export function percent(rate: number | null): string {
   return `${rounded}%`;
 }
 
+/** Below which ms a duration is told in what unit: how many ms that is, its digits after the point, its name. */
+const UNITS: readonly [number, number, number, string][] = [
+  [0.995, 1, 2, "ms"],
+  [9.95, 1, 1, "ms"],
+  [999.5, 1, 0, "ms"],
+  [9950, 1000, 1, "s"],
+  [59_500, 1000, 0, "s"],
+];
+
 /** A duration in ms, to two or three figures in the unit that suits it: `42 µs`, `0.42 ms`, `3.4 s`, `2 h 5 min`. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) {
@@ -39,23 +48,12 @@ export function duration(ms: number | null | undefined): string {
   if (ms < 0.0995) {
     return `${Math.max(1, Math.round(ms * 1000))} µs`;
   }
-  if (ms < 0.995) {
-    return `${ms.toFixed(2)} ms`;
+  const unit = UNITS.find(([below]) => ms < below);
+  if (unit === undefined) {
+    return long(Math.round(ms / 1000));
   }
-  if (ms < 9.95) {
-    return `${ms.toFixed(1)} ms`;
-  }
-  if (ms < 999.5) {
-    return `${Math.round(ms)} ms`;
-  }
-  const seconds = ms / 1000;
-  if (seconds < 9.95) {
-    return `${seconds.toFixed(1)} s`;
-  }
-  if (seconds < 59.5) {
-    return `${Math.round(seconds)} s`;
-  }
-  return long(Math.round(seconds));
+  const [, one, digits, name] = unit;
+  return `${(ms / one).toFixed(digits)} ${name}`;
 }
 
 function long(seconds: number): string {
