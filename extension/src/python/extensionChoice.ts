@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { type Disposable, type Event, extensions, type LogOutputChannel, type Uri } from "vscode";
 
 const PYTHON_EXTENSION = "ms-python.python";
@@ -18,11 +19,8 @@ async function api(log: LogOutputChannel): Promise<PythonApi | undefined> {
   if (extension === undefined) {
     return undefined;
   }
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ACTIVATION_LIMIT_MS);
-  });
   try {
+    const late = setTimeout(ACTIVATION_LIMIT_MS, undefined, { ref: false });
     const found = await Promise.race([extension.activate(), late]);
     if (found?.environments === undefined) {
       log.warn(`The Python extension gave no environments within ${ACTIVATION_LIMIT_MS / 1000} s; going on without it.`);
@@ -32,8 +30,6 @@ async function api(log: LogOutputChannel): Promise<PythonApi | undefined> {
   } catch (error) {
     log.warn(`The Python extension did not start (${String(error)}); going on without it.`);
     return undefined;
-  } finally {
-    clearTimeout(timer);
   }
 }
 
