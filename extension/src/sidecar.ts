@@ -1,4 +1,5 @@
-import { access, mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   CancellationTokenSource,
@@ -107,7 +108,7 @@ export class Sidecar implements Disposable {
   /** The command line with the sidecar's interpreter, packages and configuration. Throws `NoPython`. */
   async cli(args: readonly string[]): Promise<Launch> {
     const interpreter = this.interpreter ?? (await findPython(this.folder, this.log)).interpreter;
-    return cliLaunch(interpreter, await this.packages(), args, this.configPath, process.env["PYTHONPATH"]);
+    return cliLaunch(interpreter, this.packages(), args, this.configPath, process.env["PYTHONPATH"]);
   }
 
   /** The folder the sidecar works in: the first one of the workspace. */
@@ -147,17 +148,14 @@ export class Sidecar implements Disposable {
     });
   }
 
-  private async packages(): Promise<string[]> {
-    const bundled = await access(join(this.context.extensionPath, "bundled", "libs")).then(
-      () => true,
-      () => false,
-    );
-    return packageFolders(this.context.extensionPath, bundled);
+  private packages(): string[] {
+    const { extensionPath } = this.context;
+    return packageFolders(extensionPath, existsSync(join(extensionPath, "bundled", "libs")));
   }
 
   private async plan(): Promise<Plan> {
     const { interpreter, passedOver } = await findPython(this.folder, this.log);
-    const launch = sidecarLaunch(interpreter, await this.packages(), process.env["PYTHONPATH"]);
+    const launch = sidecarLaunch(interpreter, this.packages(), process.env["PYTHONPATH"]);
     return { launch, configPath: this.configPath, interpreter, passedOver };
   }
 
