@@ -25,11 +25,9 @@ const engine = h("p", { class: "quiet", "data-testid": ids.engine });
 const notices = h("div");
 const tiles = h("div", { class: "tiles" });
 const details = h("dl", { class: "outcomes" });
-const chartBox = h("div");
 const chartTable = h("div", { class: "scroll" });
 const kinds = h("div", { class: "scroll", "data-testid": ids.kinds });
 const latency = h("div", { class: "scroll" });
-const body = h("div");
 const buttons = WINDOWS.map(([name, title, meaning]) =>
   h(
     "button",
@@ -43,45 +41,41 @@ const buttons = WINDOWS.map(([name, title, meaning]) =>
   ),
 );
 
-function build(): void {
-  document.getElementById("root")?.append(
+const body = h(
+  "div",
+  { hidden: true },
+  tiles,
+  h("h2", {}, "Lookups"),
+  legend(),
+  chart.element,
+  h("details", {}, h("summary", {}, "The same as a table"), chartTable),
+  details,
+  h("h2", {}, "Kinds"),
+  kinds,
+  h("h2", {}, "Latency"),
+  latency,
+  h(
+    "div",
+    { class: "actions" },
+    command("refrain.purge", "Purge Cache…", ids.purge),
+    command("refrain.explain", "Explain Last Miss", ids.explain),
+    command("refrain.openConfig", "Open Configuration"),
+  ),
+);
+document.getElementById("root")?.append(
+  h(
+    "div",
+    { "data-testid": ids.panel },
     h(
-      "div",
-      { "data-testid": ids.panel },
-      h(
-        "header",
-        {},
-        h("div", {}, h("h1", {}, "Cache Stats"), engine),
-        h("div", { class: "windows", role: "group", "aria-label": "Window of time" }, ...buttons),
-      ),
-      notices,
-      body,
+      "header",
+      {},
+      h("div", {}, h("h1", {}, "Cache Stats"), engine),
+      h("div", { class: "windows", role: "group", "aria-label": "Window of time" }, ...buttons),
     ),
-  );
-  body.append(
-    tiles,
-    h("h2", {}, "Lookups"),
-    chartBox,
-    details,
-    h("h2", {}, "Kinds"),
-    kinds,
-    h("h2", {}, "Latency"),
-    latency,
-    h(
-      "div",
-      { class: "actions" },
-      command("refrain.purge", "Purge Cache…", ids.purge),
-      command("refrain.explain", "Explain Last Miss", ids.explain),
-      command("refrain.openConfig", "Open Configuration"),
-    ),
-  );
-  chartBox.append(
-    legend(),
-    chart.element,
-    h("details", {}, h("summary", {}, "The same as a table"), chartTable),
-  );
-  body.hidden = true;
-}
+    notices,
+    body,
+  ),
+);
 
 function command(name: Extract<FromStats, { type: "command" }>["command"], title: string, id?: string): HTMLElement {
   return h("button", { "data-testid": id, onclick: () => host.send({ type: "command", command: name }) }, title);
@@ -273,7 +267,6 @@ function range(outcome: "hit" | "miss", at: Percentiles): HTMLElement {
   return h("span", { class: "range", "aria-hidden": true }, bar);
 }
 
-build();
 host.listen((message) => {
   if (message.type === "stats") {
     show(message.stats);
