@@ -2,7 +2,7 @@ import type { CommandFactory } from "../context";
 import type { Node } from "../entriesTree";
 import { kindName, words } from "../format";
 import { EXPLAIN, type Explanation } from "../protocol";
-import type { Fact, Report } from "../webviews/report/protocol";
+import type { Report } from "../webviews/report/protocol";
 
 /** Shows why the last miss was one. */
 export const explain: CommandFactory = (context) => async () => {
@@ -17,24 +17,17 @@ export const explainNode: CommandFactory = (context) => async (node: Node) => {
 };
 
 function explanation(title: string, found: Explanation): Report {
-  const facts: Fact[] = [];
-  if (found.key !== null) {
-    facts.push({ key: "cause", label: "Cause", value: words(found.cause) });
-  }
-  if (found.kind !== null) {
-    facts.push({ key: "kind", label: "Kind", value: kindName(found.kind) });
-  }
-  if (found.key !== null) {
-    facts.push({ key: "key", label: "Key", value: found.key });
-  }
-  if (found.nearest !== null) {
-    facts.push({ key: "nearest", label: "Nearest entry", value: found.nearest });
-  }
+  const facts: [key: string, label: string, value: string | null][] = [
+    ["cause", "Cause", found.key === null ? null : words(found.cause)],
+    ["kind", "Kind", found.kind === null ? null : kindName(found.kind)],
+    ["key", "Key", found.key],
+    ["nearest", "Nearest entry", found.nearest],
+  ];
   const rows = found.differences.map((difference) => [difference.ingredient, difference.stored, difference.now]);
   return {
     title,
     lead: found.summary,
-    facts,
+    facts: facts.flatMap(([key, label, value]) => (value === null ? [] : [{ key, label, value }])),
     ...(rows.length === 0 ? {} : { table: { head: ["What differs", "Stored", "Now"], rows } }),
     actions: [
       { title: "Show Cache Stats", command: "refrain.showStats" },
