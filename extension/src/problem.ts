@@ -26,6 +26,13 @@ export const SET_PYTHON: Remedy = {
   args: ["refrain.pythonPath"],
 };
 
+/** What may help against an error of the sidecar, by its code. */
+const REMEDIES: Record<number, readonly Remedy[]> = {
+  [ENGINE_ERROR]: [FETCH_MODEL, OPEN_CONFIG, SHOW_LOG],
+  [INPUT_ERROR]: [],
+  [CONFIG_ERROR]: [OPEN_CONFIG, SHOW_LOG],
+};
+
 /** The sidecar is not there to answer; `problem` says why and what to do. */
 export class SidecarStopped extends Error {
   constructor(readonly problem: Problem) {
@@ -43,17 +50,8 @@ export function problemOf(error: unknown): Problem {
     return { message: error.message, remedies: [SET_PYTHON, SHOW_LOG] };
   }
   const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof ResponseError ? error.code : undefined;
-  switch (code) {
-    case ENGINE_ERROR:
-      return { message, remedies: [FETCH_MODEL, OPEN_CONFIG, SHOW_LOG] };
-    case INPUT_ERROR:
-      return { message, remedies: [] };
-    case CONFIG_ERROR:
-      return { message, remedies: [OPEN_CONFIG, SHOW_LOG] };
-    default:
-      return { message, remedies: [SHOW_LOG] };
-  }
+  const code = error instanceof ResponseError ? error.code : 0;
+  return { message, remedies: REMEDIES[code] ?? [SHOW_LOG] };
 }
 
 /** Shows the problem as a notification with its remedies as buttons. */

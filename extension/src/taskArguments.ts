@@ -13,20 +13,15 @@ export const OFFERED: readonly [string, RefrainTask][] = [
   ["Run Worker on Current File", { task: "worker" }],
 ];
 
+const FIXED = new Map([
+  ["stats", ["stats"]],
+  ["purgeExpired", ["purge", "--expired"]],
+  ["cpu", ["cpu"]],
+]);
+
 /** The command line's arguments for a task; undefined for a task there is not. VS Code fills the variables in. */
 export function taskArguments({ task, file, output }: RefrainTask): string[] | undefined {
-  switch (task) {
-    case "stats":
-      return ["stats"];
-    case "purgeExpired":
-      return ["purge", "--expired"];
-    case "cpu":
-      return ["cpu"];
-    case "worker":
-      return ["worker", file ?? "${file}", "-o", output ?? besides(file)];
-    default:
-      return undefined;
-  }
+  return task === "worker" ? ["worker", file ?? "${file}", "-o", output ?? besides(file)] : FIXED.get(task);
 }
 
 function besides(file: string | undefined): string {
