@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  CancellationTokenSource,
   type CancellationToken,
   commands,
   type Disposable,
@@ -134,17 +133,14 @@ export class Sidecar implements Disposable {
   }
 
   private whenSettled(token: CancellationToken | undefined): Promise<void> {
-    const never = new CancellationTokenSource();
-    const cancelled = token ?? never.token;
     return new Promise((resolve) => {
       const done = (): void => {
         changed.dispose();
-        stopped.dispose();
-        never.dispose();
+        cancelled?.dispose();
         resolve();
       };
       const changed = this.onDidChangeState((state) => state !== "starting" && done());
-      const stopped = cancelled.onCancellationRequested(done);
+      const cancelled = token?.onCancellationRequested(done);
     });
   }
 
