@@ -135,25 +135,27 @@ function alpha(colour: string): string {
   return `color-mix(in srgb, ${colour} 22%, transparent)`;
 }
 
+/** A time of day as it is written where the reader lives. */
+export function clock(date: Date): string {
+  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+/** A day of the year, likewise. */
+export function day(date: Date): string {
+  return date.toLocaleDateString([], { month: "short", day: "numeric" });
+}
+
 /** The start of a slice as its axis or table says it: a time, with the date where slices are long. */
 export function moment(at: number, minutes: number): string {
   const date = new Date(at * 1000);
-  const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const day = date.toLocaleDateString([], { month: "short", day: "numeric" });
-  return minutes >= 1440 ? day : minutes >= 15 ? `${day}, ${time}` : time;
+  return minutes >= 1440 ? day(date) : minutes >= 15 ? `${day(date)}, ${clock(date)}` : clock(date);
 }
 
 function times(_: uPlot, splits: number[]): string[] {
-  let day = "";
-  const long = (splits.at(-1) ?? 0) - (splits[0] ?? 0) > 2 * 86_400;
-  return splits.map((at) => {
-    const date = new Date(at * 1000);
-    const now = date.toLocaleDateString([], { month: "short", day: "numeric" });
-    if (long) {
-      const shown = now === day ? "" : now;
-      day = now;
-      return shown;
-    }
-    return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  });
+  const dates = splits.map((at) => new Date(at * 1000));
+  if ((splits.at(-1) ?? 0) - (splits[0] ?? 0) <= 2 * 86_400) {
+    return dates.map(clock);
+  }
+  // Each day once.
+  return dates.map(day).map((name, index, days) => (name === days[index - 1] ? "" : name));
 }

@@ -5,7 +5,7 @@ import type { CacheMode, KindStats, Percentiles, StatsResult, StatsWindow } from
 import { figure, h, prose, table } from "../dom";
 import { Host } from "../host";
 import { STATS_IDS as ids } from "../testids";
-import { Chart, moment } from "./chart";
+import { Chart, clock, day, moment } from "./chart";
 import { position } from "./latency";
 import type { FromStats, ToStats } from "./protocol";
 import { per, series, type Series } from "./series";
@@ -167,10 +167,7 @@ function typical(at: Percentiles | null): string {
 
 function since(at: number): string {
   const date = new Date(at * 1000);
-  const today = date.toDateString() === new Date().toDateString();
-  return today
-    ? date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
-    : date.toLocaleDateString([], { month: "short", day: "numeric" });
+  return date.toDateString() === new Date().toDateString() ? clock(date) : day(date);
 }
 
 function tile(label: string, value: HTMLElement, note: string | HTMLElement, className = ""): HTMLElement {
@@ -229,33 +226,30 @@ function kindTable(list: readonly KindStats[]): HTMLElement {
 }
 
 function latencyTable(stats: StatsResult): HTMLElement {
-  const rows: [string, string, "hit" | "miss", Percentiles][] = [];
-  for (const kind of stats.kinds) {
-    if (kind.hitMs !== null) {
-      rows.push([`${ids.kind(kind.kind)}`, `${kindName(kind.kind)} hit`, "hit", kind.hitMs]);
-    }
-    if (kind.missMs !== null) {
-      rows.push([`${ids.kind(kind.kind)}-miss`, `${kindName(kind.kind)} miss`, "miss", kind.missMs]);
-    }
-  }
-  if (stats.storeMs !== null) {
-    rows.push(["stats-store", "Storing an entry", "hit", stats.storeMs]);
-  }
+  const rows = [
+    ...stats.kinds.flatMap(({ kind, hitMs, missMs }) => [
+      ...latencies(ids.kind(kind), `${kindName(kind)} hit`, "hit", hitMs),
+      ...latencies(`${ids.kind(kind)}-miss`, `${kindName(kind)} miss`, "miss", missMs),
+    ]),
+    ...latencies("stats-store", "Storing an entry", "hit", stats.storeMs),
+  ];
   if (rows.length === 0) {
     return h("p", { class: "quiet" }, "No lookup in this window.");
   }
   return table(
     "Latency percentiles by kind and outcome",
     ["What", "Samples", "p50", "p95", "p99", "1 µs to 100 s"],
-    rows.map(([id, label, outcome, at]) => [
-      label,
-      count(at.count),
-      figure(`${id}-p50`, at.p50, duration(at.p50)),
-      figure(`${id}-p95`, at.p95, duration(at.p95)),
-      figure(`${id}-p99`, at.p99, duration(at.p99)),
-      range(outcome, at),
-    ]),
+    rows,
   );
+}
+
+/** A row of the table; none where nothing was measured. */
+function latencies(id: string, label: string, outcome: "hit" | "miss", at: Percentiles | null): (Node | string)[][] {
+  if (at === null) {
+    return [];
+  }
+  const cells = (["p50", "p95", "p99"] as const).map((name) => figure(`${id}-${name}`, at[name], duration(at[name])));
+  return [[label, count(at.count), ...cells, range(outcome, at)]];
 }
 
 /** From p50 to p99 on a logarithmic axis; the table beside it says the same in numbers. */
