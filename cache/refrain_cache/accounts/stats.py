@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal
 
 import attrs
@@ -124,18 +126,20 @@ def build(
         if name.startswith(MISS)
     }
     overall = _group("", whole, holdings.values())
-    kinds = sorted({kind for kind, _ in (*tallies, *holdings)})
+    answered, refused = overall.hits + overall.coalesced + overall.misses, int(counts[REFUSED])
+    groups = sorted({*tallies, *holdings})
+
+    def part(kind: str, chosen: Sequence[Group]) -> KindStats:
+        tally = _sum(tallies[group] for group in chosen if group in tallies)
+        return _group(kind, tally, [holdings[group] for group in chosen if group in holdings])
+
     return CacheStats(
         state=state,
         window=window,
         entries=overall.entries,
         bytes=overall.bytes,
         max_bytes=max_bytes,
-        lookups=overall.hits
-        + overall.coalesced
-        + overall.misses
-        + overall.bypassed
-        + int(counts[REFUSED]),
+        lookups=answered + overall.bypassed + refused,
         hits_memory=int(counts[HIT + "memory"]),
         hits_disk=int(counts[HIT + "disk"]),
         hits_shared=int(counts[HIT + "shared"]),
@@ -143,29 +147,14 @@ def build(
         misses=overall.misses,
         miss_causes=causes,
         bypassed=overall.bypassed,
-        refused=int(counts[REFUSED]),
+        refused=refused,
         hit_rate=overall.hit_rate,
         hit_ms=overall.hit_ms,
         miss_ms=overall.miss_ms,
         store_ms=percentiles(whole.latencies["store"]),
         saved_ms=overall.saved_ms,
-        kinds=tuple(
-            _group(
-                kind,
-                _sum(tally for (k, _), tally in tallies.items() if k == kind),
-                [held for (k, _), held in holdings.items() if k == kind],
-            )
-            for kind in kinds
-        ),
-        models=tuple(
-            ModelStats(
-                model,
-                _group(
-                    kind, tallies.get((kind, model), Tally()), [holdings.get((kind, model), (0, 0))]
-                ),
-            )
-            for kind, model in sorted({*tallies, *holdings})
-        ),
+        kinds=tuple(part(kind, [*of]) for kind, of in groupby(groups, key=itemgetter(0))),
+        models=tuple(ModelStats(model, part(kind, [(kind, model)])) for kind, model in groups),
         timeline=tuple(timeline),
         since=since,
     )
