@@ -19,13 +19,11 @@ from refrain_cache.entry import CacheState, Outcome
 from refrain_cache.errors import CacheClosedError, CacheError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.settings import CacheSettings, find_config, read_cache_settings
-from refrain_cache.threads import as_raised, in_thread
+from refrain_cache.threads import Ended, given, in_thread
 from refrain_cache.timing import Clock, Timing
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# What a verb came to. A pair, since an error that ends programs would end the loop of all caches.
-Ended = tuple[T | None, BaseException | None]
 
 
 class _LoopThread:
@@ -219,7 +217,7 @@ class Cache:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(here(), loop))
 
         future = self._begun(lambda cache: cache.get_or_compute(fp, there, **options))
-        return _given(await asyncio.wrap_future(future))
+        return given(await asyncio.wrap_future(future))
 
     lookup = _blocking(AsyncCache.lookup)
     peek = _blocking(AsyncCache.peek)
@@ -251,7 +249,7 @@ class Cache:
             # Ctrl-C in a waiting thread cancels what nobody waits for any more.
             future.cancel()
             raise
-        return _given(ended)
+        return given(ended)
 
     def _begun(self, verb: Callable[[AsyncCache], Coroutine[Any, Any, T]]) -> Future[Ended[T]]:
         # Under the lock: what was begun before `close` is ended by it, and nothing begins after.
@@ -285,13 +283,6 @@ class Cache:
 
 
 _CLOSED = "This cache was closed; make a new one."
-
-
-def _given(ended: Ended[T]) -> T:
-    value, error = ended
-    if error is None:
-        return value  # type: ignore[return-value]
-    raise as_raised(error)
 
 
 class _Shared:

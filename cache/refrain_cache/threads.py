@@ -10,6 +10,9 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+# What work came to. A pair: a future takes no StopIteration, and an error that ends programs would
+# end the loop that all caches of a process share.
+Ended = tuple[T | None, BaseException | None]
 Settled = Sequence[tuple["asyncio.Future[Any] | None", Any, "BaseException | None"]]
 
 
@@ -20,8 +23,7 @@ async def in_thread(work: Callable[[], T]) -> T:
     Cancelled, the caller goes on and the thread runs to its end.
     """
     loop = asyncio.get_running_loop()
-    # A pair: a future takes neither StopIteration nor an error that ends programs.
-    future: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
+    future: asyncio.Future[Ended[T]] = loop.create_future()
 
     def run() -> None:
         try:
@@ -31,10 +33,15 @@ async def in_thread(work: Callable[[], T]) -> T:
         settle_soon(loop, [(future, ended, None)])
 
     threading.Thread(target=copy_context().run, args=(run,), daemon=True).start()
-    result, error = await future
+    return given(await future)
+
+
+def given(ended: Ended[T]) -> T:
+    """What work returned; raises what it raised."""
+    value, error = ended
     if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
+        raise as_raised(error)
+    return value  # type: ignore[return-value]
 
 
 def as_raised(error: BaseException) -> BaseException:
