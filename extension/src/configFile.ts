@@ -1,4 +1,3 @@
-import { access } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 
 /** The configuration named by the setting, as an absolute path; null when the setting is empty. */
@@ -19,17 +18,4 @@ export function searched(start: string): string[] {
       return paths;
     }
   }
-}
-
-/** The first of `paths` that exists. */
-export async function firstExisting(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    try {
-      await access(path);
-      return path;
-    } catch {
-      continue;
-    }
-  }
-  return undefined;
 }

@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
 import { Uri, window, workspace } from "vscode";
-import { configured, firstExisting, searched } from "../configFile";
+import { configured, searched } from "../configFile";
 import type { CommandFactory, Context } from "../context";
 
 /** Opens the perf_config.json in force; where there is none, offers to make one from the defaults. */
 export const openConfig: CommandFactory = (context) => async () => {
-  const found = await inForce(context);
+  const found = inForce(context);
   if (found !== undefined) {
     await window.showTextDocument(Uri.file(found));
     return;
@@ -22,13 +23,11 @@ export const openConfig: CommandFactory = (context) => async () => {
   }
 };
 
-async function inForce({ sidecar }: Context): Promise<string | undefined> {
-  const setting = sidecar.configPath;
-  if (setting !== null) {
-    return firstExisting([setting]);
-  }
-  const named = configured(process.env["REFRAIN_CONFIG"] ?? "", sidecar.folder?.fsPath);
-  return firstExisting([...(named === null ? [] : [named]), ...(sidecar.folder === undefined ? [] : searched(sidecar.folder.fsPath))]);
+function inForce({ sidecar }: Context): string | undefined {
+  const folder = sidecar.folder?.fsPath;
+  const named = configured(process.env["REFRAIN_CONFIG"] ?? "", folder);
+  const looked = [named, ...(folder === undefined ? [] : searched(folder))].filter((path) => path !== null);
+  return (sidecar.configPath === null ? looked : [sidecar.configPath]).find((path) => existsSync(path));
 }
 
 function inFolder(folder: Uri | undefined): string | undefined {
@@ -41,7 +40,7 @@ async function make({ extension }: Context, target: Uri): Promise<void> {
   // The extension gives the schema to every perf_config.json: a path to it would only break.
   const { $schema: _, ...sections } = JSON.parse(text) as Record<string, unknown>;
   await workspace.fs.createDirectory(Uri.joinPath(target, ".."));
-  if ((await firstExisting([target.fsPath])) === undefined) {
+  if (!existsSync(target.fsPath)) {
     await workspace.fs.writeFile(target, new TextEncoder().encode(`${JSON.stringify(sections, null, 2)}\n`));
   }
   await window.showTextDocument(target);
