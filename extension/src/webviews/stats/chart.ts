@@ -60,12 +60,6 @@ export class Chart {
     if (bars === undefined) {
       throw new Error("uPlot was built without bars.");
     }
-    const probe = h("span", { class: "hit-colour" });
-    const other = h("span", { class: "miss-colour" });
-    this.canvas.append(probe, other);
-    const [hit, miss] = [ink(probe), ink(other)];
-    probe.remove();
-    other.remove();
     const axis = {
       stroke: quiet,
       font,
@@ -88,12 +82,22 @@ export class Chart {
           { ...axis, grid: { show: false }, space: 70, size: 26, values: times },
           { ...axis, size: 38, incrs: COUNTS },
         ],
-        series: [{}, bar("lookups", miss, bars), bar("hits", hit, bars)],
+        series: [{}, this.bar("miss", bars), this.bar("hit", bars)],
         hooks: { setCursor: [(plot) => this.read(plot.cursor.idx ?? null)] },
       },
       this.data(),
       this.canvas,
     );
+  }
+
+  /** Bars with the area and the edge that the style sheet gives a swatch. */
+  private bar(outcome: "hit" | "miss", paths: uPlot.Series.PathBuilder): uPlot.Series {
+    const swatch = h("span", { class: `${outcome}-colour` });
+    this.canvas.append(swatch);
+    const { backgroundColor: fill, color: stroke } = getComputedStyle(swatch);
+    const series = { fill, stroke, width: 1, paths, points: { show: false } };
+    swatch.remove();
+    return series;
   }
 
   private read(index: number | null): void {
@@ -114,21 +118,6 @@ export class Chart {
   private width(): number {
     return Math.max(200, this.canvas.clientWidth);
   }
-}
-
-/** What the style sheet gives a swatch: its area and its edge. */
-interface Ink {
-  fill: string;
-  stroke: string;
-}
-
-function ink(swatch: Element): Ink {
-  const { backgroundColor, color } = getComputedStyle(swatch);
-  return { fill: backgroundColor, stroke: color };
-}
-
-function bar(label: string, colours: Ink, paths: uPlot.Series.PathBuilder): uPlot.Series {
-  return { label, ...colours, width: 1, paths, points: { show: false } };
 }
 
 function alpha(colour: string): string {
