@@ -7,7 +7,6 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, ParamSpec, TypeVar, overload
 
-from refrain_cache.entry import Outcome
 from refrain_cache.errors import FingerprintError
 from refrain_cache.fingerprint import Fingerprint, fingerprint
 from refrain_cache.sync import Cache, get_cache
@@ -87,25 +86,16 @@ def cached(
                 "function of the same arguments that returns what matters of them, as JSON."
             ) from error
 
-    if inspect.iscoroutinefunction(function):
+    def asking(*args: Any, **kwargs: Any) -> Any:
+        asked, run = fingerprint_of(*args, **kwargs), functools.partial(function, *args, **kwargs)
+        return (cache or get_cache()).get_or_compute(asked, run, ttl=ttl, label=name).value
 
-        @functools.wraps(function)
-        async def call_async(*args: Any, **kwargs: Any) -> Any:
-            asked = fingerprint_of(*args, **kwargs)
-            outcome: Outcome[Any] = await (cache or get_cache()).get_or_compute_here(
-                asked, functools.partial(function, *args, **kwargs), ttl=ttl, label=name
-            )
-            return outcome.value
+    async def awaiting(*args: Any, **kwargs: Any) -> Any:
+        asked, run = fingerprint_of(*args, **kwargs), functools.partial(function, *args, **kwargs)
+        using = cache or get_cache()
+        return (await using.get_or_compute_here(asked, run, ttl=ttl, label=name)).value
 
-        call: Any = call_async
-    else:
-
-        @functools.wraps(function)
-        def call_blocking(*args: Any, **kwargs: Any) -> Any:
-            asked = fingerprint_of(*args, **kwargs)
-            run = functools.partial(function, *args, **kwargs)
-            return (cache or get_cache()).get_or_compute(asked, run, ttl=ttl, label=name).value
-
-        call = call_blocking
+    is_async = inspect.iscoroutinefunction(function)
+    call: Any = functools.wraps(function)(awaiting if is_async else asking)
     call.fingerprint = fingerprint_of
     return call
