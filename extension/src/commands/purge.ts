@@ -29,11 +29,11 @@ const CHOICES: readonly ChoiceItem[] = [
   },
 ];
 
-const AGES: readonly [string, number][] = [
-  ["1 hour", 3600],
-  ["1 day", 86_400],
-  ["7 days", 604_800],
-  ["30 days", 2_592_000],
+const AGES = [
+  { label: "1 hour", seconds: 3600 },
+  { label: "1 day", seconds: 86_400 },
+  { label: "7 days", seconds: 604_800 },
+  { label: "30 days", seconds: 2_592_000 },
 ];
 
 /** Asks what is to go, counts it, asks whether that many may go, and purges. */
@@ -75,8 +75,7 @@ function ofKind(kind: string): Choice {
 }
 
 async function chooseAge(): Promise<Choice | undefined> {
-  const items = AGES.map(([label, seconds]) => ({ label, seconds }));
-  const chosen = await window.showQuickPick(items, { title: "Purge Cache", placeHolder: "Made longer ago than…" });
+  const chosen = await window.showQuickPick(AGES, { title: "Purge Cache", placeHolder: "Made longer ago than…" });
   return chosen && { params: { olderThanS: chosen.seconds }, words: `older than ${chosen.label}` };
 }
 
