@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -120,9 +120,7 @@ def enrichment(result: p.EnrichResult) -> RenderableType:
 
 
 def stage_table(result: p.EnrichResult) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in ("stage", "outcome"):
-        table.add_column(heading)
+    table = Table("stage", "outcome", box=box.SIMPLE, pad_edge=False)
     for heading in ("time", "saved"):
         table.add_column(heading, justify="right")
     table.add_column("engine")
@@ -205,13 +203,9 @@ def _notes(stats: p.StatsResult) -> list[Text]:
     if stats.miss_causes:
         causes = ", ".join(f"{cause} {n:,}" for cause, n in sorted(stats.miss_causes.items()))
         notes.append(Text(f"Misses: {causes}", style="dim"))
-    rest = (
-        ("coalesced", stats.coalesced),
-        ("bypassed", stats.bypassed),
-        ("refused", stats.refused),
-    )
-    if any(count for _, count in rest):
-        notes.append(Text(" · ".join(f"{name} {count:,}" for name, count in rest), style="dim"))
+    if stats.coalesced or stats.bypassed or stats.refused:
+        rest = f"{stats.coalesced:,} · bypassed {stats.bypassed:,} · refused {stats.refused:,}"
+        notes.append(Text(f"coalesced {rest}", style="dim"))
     return notes
 
 
@@ -275,7 +269,7 @@ def exported(done: Transferred) -> RenderableType:
     text = Text(f"Exported {amount(done.entries, done.path.stat().st_size)} to {done.path}.")
     if done.expired:
         text.append(f"\nLeft out, as expired: {done.expired:,}.", style="dim")
-    return Group(text, *_refusals(done))
+    return Group(text, *_failures(done.rejected))
 
 
 def imported(done: Transferred) -> RenderableType:
@@ -290,11 +284,11 @@ def imported(done: Transferred) -> RenderableType:
         ("refused", done.refused),
     ):
         counts.add_row(name, f"{count:,}")
-    return Group(counts, *_refusals(done))
+    return Group(counts, *_failures(done.rejected))
 
 
-def _refusals(done: Transferred) -> list[Text]:
-    return [Text(f"  {refusal}", style="red") for refusal in done.rejected]
+def _failures(told: Iterable[object]) -> list[Text]:
+    return [Text(f"  {one}", style="red") for one in told]
 
 
 def verified(found: Verified) -> RenderableType:
@@ -318,34 +312,32 @@ def verified(found: Verified) -> RenderableType:
 
 
 def warmed(result: p.WarmResult) -> RenderableType:
-    lines = [
-        Text(
-            f"Warmed {result.requested:,}: {result.computed:,} computed, "
-            f"{result.already_cached:,} already cached, {result.failed:,} failed "
-            f"in {duration(result.total_ms)}."
-        )
-    ]
-    return Group(*lines, *(Text(f"  {error}", style="red") for error in result.errors))
+    summary = (
+        f"Warmed {result.requested:,}: {result.computed:,} computed, "
+        f"{result.already_cached:,} already cached, {result.failed:,} failed "
+        f"in {duration(result.total_ms)}."
+    )
+    return Group(Text(summary), *_failures(result.errors))
 
 
 def cpu(result: p.CpuThreadsResult) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
     cores = f"{result.physical} physical, {result.logical} logical"
     if result.efficiency_cores:
         cores += f" ({result.performance_cores} performance, {result.efficiency_cores} efficiency)"
     limit = "none" if result.container_cpus is None else f"{result.container_cpus:g} CPUs"
     configured = "auto" if result.configured is None else str(result.configured)
-    rows: list[tuple[str, str | Text]] = [
-        ("processor", result.cpu_model),
-        ("cores", cores),
-        ("usable here", f"{result.affinity} logical; container limit: {limit}"),
-        ("load", f"{result.load_percent:.0f} %"),
-        ("configured", f"inference.num_threads = {configured}"),
-        ("measured", _measured(result.calibration)),
-        ("in force", threads(result.in_force)),
-        ("advised", f"{threads(result.advised)}. {result.reason}"),
-    ]
-    for name, value in rows:
+    rows: dict[str, str | Text] = {
+        "processor": result.cpu_model,
+        "cores": cores,
+        "usable here": f"{result.affinity} logical; container limit: {limit}",
+        "load": f"{result.load_percent:.0f} %",
+        "configured": f"inference.num_threads = {configured}",
+        "measured": _measured(result.calibration),
+        "in force": threads(result.in_force),
+        "advised": f"{threads(result.advised)}. {result.reason}",
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
         table.add_row(Text(name, style="dim"), Text("").append(value))
     return table
 
