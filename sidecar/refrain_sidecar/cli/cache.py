@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import click
+from attrs import evolve
 
 from refrain_sidecar.cli import show
 from refrain_sidecar.cli.session import Session, json_option, pass_session
@@ -15,16 +16,12 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _COUNT = click.IntRange(1, 1_000_000_000)
 
 
-class Age(click.ParamType[float]):
+def age(text: str) -> float:
     """A duration such as 30m, 12h or 7d, in seconds."""
-
-    name = "age"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is not a duration. Write it like 30m, 12h or 7d.", param, ctx)
-        return float(found[1]) * _UNITS[found[2]]
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not a duration. Write it like 30m, 12h or 7d.")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 @click.command()
@@ -92,42 +89,29 @@ def explain(session: Session, text: str | None, key: str | None, as_json: bool) 
 @click.option("--expired", is_flag=True, help="Purge what has expired.")
 @click.option("--kind", help="Purge this kind, such as stage2_enrichment.")
 @click.option("--model", help="Purge what this model answered.")
-@click.option("--older-than", type=Age(), help="Purge what was made longer ago: 30m, 12h, 7d.")
+@click.option(
+    "--older-than", "older_than_s", type=age, help="Purge what was made longer ago: 30m, 12h, 7d."
+)
 @click.option("--least-used", type=_COUNT, help="Purge that many, least used first.")
-@click.option("--key", help="Purge the keys that begin so.")
+@click.option("--key", "key_prefix", help="Purge the keys that begin so.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session
-def purge(
-    session: Session,
-    everything: bool,
-    expired: bool,
-    kind: str | None,
-    model: str | None,
-    older_than: float | None,
-    least_used: int | None,
-    key: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def purge(session: Session, /, yes: bool, as_json: bool, **asked: Any) -> None:
     """Remove stored answers. Conditions are joined by *and*.
 
     \b
     refrain purge --expired
     refrain purge --kind stage2_enrichment --older-than 7d --dry-run
     """
-
-    def params(dry: bool) -> PurgeParams:
-        return PurgeParams(everything, expired, kind, model, older_than, least_used, key, dry)
-
+    params = PurgeParams(**asked)
     # Expired entries answer nothing any more; everything else is asked about first.
-    certain = yes or dry_run or params(False) == PurgeParams(expired=True)
+    certain = yes or params.dry_run or params == PurgeParams(expired=True)
     with session.service() as (loop, service):
         if not certain:
-            count = loop.run(service.purge(params(True)))
+            count = loop.run(service.purge(evolve(params, dry_run=True)))
             if count.entries:
                 session.confirm(f"Purge {show.amount(count.entries, count.bytes)}?", as_json)
-        result = loop.run(service.purge(params(dry_run)))
+        result = loop.run(service.purge(params))
     session.give(result, as_json, show.purged)
