@@ -36,7 +36,7 @@ def cpu(session: Session, calibrate: bool, yes: bool, as_json: bool) -> None:
     from refrain_sidecar.config import load_settings
     from refrain_sidecar.cpu import cpu_threads
 
-    path = session.config_path()
+    path = session.config_path
     settings = load_settings(path)
     if calibrate:
         session.messages.print(show.calibration(_calibrate(session, settings)))
@@ -75,15 +75,10 @@ def _offer(session: Session, path: Path | None, settings: Settings, best: int, y
 
     if path is None or settings.inference.num_threads == best:
         return
-    asked = (
-        not yes
-        and sys.stdin.isatty()
-        and click.confirm(f"Write num_threads {best} to {path}?", err=True)
-    )
-    if yes or asked:
-        path.write_text(
-            with_value(path.read_text("utf-8"), "inference", "num_threads", best), "utf-8"
-        )
+    question = f"Write num_threads {best} to {path}?"
+    if yes or (sys.stdin.isatty() and click.confirm(question, err=True)):
+        edited = with_value(path.read_text("utf-8"), "inference", "num_threads", best)
+        path.write_text(edited, "utf-8")
         session.messages.print(f"Written to {path}.")
 
 

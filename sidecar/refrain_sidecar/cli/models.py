@@ -94,7 +94,7 @@ def serve(session: Session, port: int, api_key_file: TextIO | None) -> None:
     key = None if api_key_file is None else api_key_file.read().strip()
     if key == "":
         session.fail("The file given as --api-key-file is empty. Write a key into it.", status=2)
-    inference = load_settings(session.config_path()).inference
+    inference = load_settings(session.config_path).inference
 
     def ready(base_url: str) -> None:
         session.console.print(f"Serving {base_url}. Stop with Ctrl-C.")

@@ -38,15 +38,12 @@ class Session:
         """Standard error, for what is said beside the result."""
         return Console(stderr=True, highlight=False)
 
-    def config_path(self, *, strict: bool = True) -> Path | None:
-        """The configuration to use. Raises ConfigError when it is wrong and `strict`."""
+    @property
+    def config_path(self) -> Path | None:
+        """The configuration to use; None where there is none."""
         from refrain_cache import find_config
-        from refrain_sidecar.config import load_settings
 
-        path = self.config or find_config()
-        if strict:
-            load_settings(path)
-        return path
+        return self.config or find_config()
 
     def run(self, work: Callable[[Service], Coroutine[Any, Any, T]]) -> T:
         """Open a service, run `work(service)`, close it. Raises what they raise, ConfigError."""
@@ -55,10 +52,16 @@ class Session:
 
     @contextmanager
     def service(self, *, strict: bool = True) -> Iterator[tuple[asyncio.Runner, Service]]:
-        """An open service and the loop to run its verbs in; between them the loop stands still."""
+        """An open service and the loop to run its verbs in; between them the loop stands still.
+
+        Raises ConfigError when the configuration is wrong and `strict`.
+        """
+        from refrain_sidecar.config import load_settings
         from refrain_sidecar.service.service import Service
 
-        service = Service(self.config_path(strict=strict))
+        if strict:
+            load_settings(self.config_path)
+        service = Service(self.config_path)
         with asyncio.Runner() as loop:
             loop.run(service.open())
             try:

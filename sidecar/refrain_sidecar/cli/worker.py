@@ -6,7 +6,6 @@ import logging
 import os
 import stat
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,12 +44,8 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
     console = session.messages
     _log_above_the_bar(console)
 
-    with show.progress(console) if console.is_terminal else nullcontext() as bars:
-        task = bars.add_task("Enriching", total=total) if bars else None
-
-        def advance() -> None:
-            if bars is not None and task is not None:
-                bars.advance(task)
+    with show.progress(console) as bars:
+        task = bars.add_task("Enriching", total=total)
 
         async def work(service: Any) -> Tally:
             return await enrich_lines(
@@ -58,7 +53,7 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
                 lines,
                 out,
                 jobs=jobs,
-                advance=advance,
+                advance=lambda: bars.advance(task),
                 report=lambda bad: console.print(str(bad), style="yellow", markup=False),
             )
 
