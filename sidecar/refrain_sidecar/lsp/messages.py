@@ -16,6 +16,7 @@ from refrain_sidecar.protocol.wire import from_wire, to_wire
 
 T = TypeVar("T")
 Handler = Callable[[Any], Awaitable[Any]]
+Verb = Callable[..., Awaitable[Any]]
 
 
 def structured(cls: type[T], params: Any) -> T:
@@ -26,7 +27,7 @@ def structured(cls: type[T], params: Any) -> T:
         raise JsonRpcInvalidParams(str(error)) from error
 
 
-def handler(params_class: type | None, verb: Callable[..., Awaitable[Any]]) -> Handler:
+def handler(params_class: type | None, verb: Verb) -> Handler:
     """A request handler: structure the params, call the verb, put the result on the wire.
 
     Errors become JSON-RPC errors whose message is for people; no traceback leaves the process.

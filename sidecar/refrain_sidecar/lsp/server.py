@@ -6,7 +6,6 @@ import asyncio
 import io
 import logging
 import sys
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,23 +23,15 @@ from refrain_sidecar import __version__, protocol
 from refrain_sidecar.enrichment.stage1.reading import MOST_CHARS
 from refrain_sidecar.lsp.diagnostics import diagnostics
 from refrain_sidecar.lsp.jsonrpc import Protocol
-from refrain_sidecar.lsp.messages import Handler, handler, structured
+from refrain_sidecar.lsp.messages import Handler, Verb, handler, structured
 from refrain_sidecar.lsp.notifier import Notifier
 from refrain_sidecar.lsp.watchdog import watch
-from refrain_sidecar.protocol import (
-    EnrichParams,
-    EnrichProgress,
-    EnrichResult,
-    WarmParams,
-    WarmResult,
-)
+from refrain_sidecar.protocol import EnrichProgress
 from refrain_sidecar.protocol.wire import to_wire
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.service import Service
 
 LOG = logging.getLogger("refrain")
-
-Verb = Callable[..., Awaitable[Any]]
 
 
 @frozen
@@ -63,7 +54,6 @@ class RefrainServer(LanguageServer):
         self._background = Background()
         self._notifier = Notifier(self._send_stats)
         self._service: Service | None = None
-        self._handlers: dict[str, Handler] = {}
         self._enrich_command = protocol.SERVER_COMMAND_PREFIX + "enrich"
         self._register()
 
@@ -93,29 +83,27 @@ class RefrainServer(LanguageServer):
             types.TEXT_DOCUMENT_CODE_ACTION,
             types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.RefactorRewrite]),
         )(partial(self._code_actions))
-        for method, params_class, verb in (
-            (protocol.ENRICH, protocol.EnrichParams, self._enrich),
-            (protocol.STATS, protocol.StatsParams, lambda p: self.service.stats(p)),
-            (protocol.PURGE, protocol.PurgeParams, lambda p: self.service.purge(p)),
-            (protocol.WARM, protocol.WarmParams, self._warm),
-            (protocol.CPU_THREADS, None, lambda: self.service.cpu_threads()),
-            (protocol.ENTRIES, protocol.EntriesParams, lambda p: self.service.entries(p)),
-            (protocol.EXPLAIN, protocol.ExplainParams, lambda p: self.service.explain(p)),
-            (protocol.DOCTOR, None, lambda: self.service.doctor()),
-        ):
-            self._register_verb(method, handler(params_class, verb))
+        verbs: dict[str, Verb] = {
+            protocol.ENRICH: lambda p: self.service.enrich(p, self._progress),
+            protocol.STATS: lambda p: self.service.stats(p),
+            protocol.PURGE: lambda p: self.service.purge(p),
+            protocol.WARM: lambda p: self.service.warm(p, self._progress),
+            protocol.CPU_THREADS: lambda: self.service.cpu_threads(),
+            protocol.ENTRIES: lambda p: self.service.entries(p),
+            protocol.EXPLAIN: lambda p: self.service.explain(p),
+            protocol.DOCTOR: lambda: self.service.doctor(),
+        }
+        for method, (params_class, _) in protocol.REQUESTS.items():
+            self._register_verb(method, handler(params_class, verbs[method]))
 
     def _register_verb(self, method: str, handle: Handler) -> None:
         """As a request, which can be cancelled, and as a command, for other editors."""
-
-        async def request(params: Any) -> Any:
-            return await handle(params)
 
         async def command(*arguments: Any) -> Any:
             return await handle(arguments[0] if arguments else None)
 
         name = method.removeprefix("refrain/")
-        self.feature(method)(request)
+        self.feature(method)(handle)
         self.command(protocol.SERVER_COMMAND_PREFIX + name)(command)
 
     # --- the life of the server ----------------------------------------------------------------
@@ -150,16 +138,8 @@ class RefrainServer(LanguageServer):
         stats = await self.service.stats(protocol.StatsParams())
         self.protocol.notify(protocol.STATS_CHANGED, to_wire(stats))
 
-    # --- verbs that report on their way -------------------------------------------------------
-
     def _progress(self, progress: EnrichProgress) -> None:
         self.protocol.notify(protocol.ENRICH_PROGRESS, to_wire(progress))
-
-    async def _enrich(self, params: EnrichParams) -> EnrichResult:
-        return await self.service.enrich(params, self._progress)
-
-    async def _warm(self, params: WarmParams) -> WarmResult:
-        return await self.service.warm(params, self._progress)
 
     # --- code actions ------------------------------------------------------------------------
 
