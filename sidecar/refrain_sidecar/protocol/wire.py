@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -44,18 +43,17 @@ def _converter() -> Converter:
     def listed(value: Any, cls: Any) -> Any:
         return [converter.structure(one, get_args(cls)[0]) for one in value]
 
-    for origin, kind, then in ((list, list, listed), (Literal, str, _one_of)):
-        converter.register_structure_hook_func(partial(_made_of, origin), _strict(kind, then))
+    def made_of(origin: Any) -> Callable[[Any], bool]:
+        return lambda cls: get_origin(cls) is origin
+
+    converter.register_structure_hook_func(made_of(list), _strict(list, listed))
+    converter.register_structure_hook_func(made_of(Literal), _strict(str, _one_of))
     converter.register_unstructure_hook(Path, str)
     converter.register_structure_hook(bool, _strict(bool))
     converter.register_structure_hook(str, _strict(str))
     converter.register_structure_hook(int, _strict(int, _whole))
     converter.register_structure_hook(float, _strict(float, _finite))
     return converter
-
-
-def _made_of(origin: Any, cls: Any) -> bool:
-    return get_origin(cls) is origin
 
 
 Hook = Callable[[Any, Any], Any]
