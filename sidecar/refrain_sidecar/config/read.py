@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import attrs
 from attrs import frozen
 
 from refrain_cache import CacheSettings, find_config, resolve_cache_dir
@@ -19,8 +18,6 @@ from refrain_sidecar.config.settings import (
     NetworkingSettings,
     Settings,
 )
-
-T = TypeVar("T")
 
 LOG = logging.getLogger("refrain.config")
 
@@ -72,13 +69,8 @@ def _settings(values: Mapping[str, Any], path: Path) -> Settings:
     named = caching.get("cache_dir")
     caching["cache_dir"] = resolve_cache_dir(None if named is None else Path(named), path)
     return Settings(
-        inference=_section(InferenceSettings, values.get("inference", {})),
-        caching=_section(CacheSettings, caching),
-        networking=_section(NetworkingSettings, values.get("networking", {})),
-        logging=_section(LoggingSettings, values.get("logging", {})),
+        inference=InferenceSettings(**values.get("inference", {})),
+        caching=CacheSettings(**caching),
+        networking=NetworkingSettings(**values.get("networking", {})),
+        logging=LoggingSettings(**values.get("logging", {})),
     )
-
-
-def _section(cls: type[T], values: Mapping[str, Any]) -> T:
-    known = {a.name for a in attrs.fields(cls)}  # type: ignore[arg-type]
-    return cls(**{name: value for name, value in values.items() if name in known})
