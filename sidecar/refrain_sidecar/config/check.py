@@ -15,10 +15,8 @@ from typing import Any
 import fastjsonschema
 from attrs import frozen
 
-from refrain_sidecar.config.located_json import Path, Span, parse
+from refrain_sidecar.config.located_json import LocatedJson, Path, Span, parse
 from refrain_sidecar.config.schema import expected, schema
-
-_START = Span(0, 0, 1)
 
 
 @frozen
@@ -54,18 +52,16 @@ def check(text: str) -> Checked:
     problems: list[Problem] = []
     while failure := _failure(values):
         path: Path = tuple(failure.path[1:])
-        found = failure.rule_definition if failure.rule == "additionalProperties" else None
-        if found is False:
+        if failure.rule == "additionalProperties":
             for name in [n for n in failure.value if n not in failure.definition["properties"]]:
-                where = (*path, name)
-                problems.append(_unknown(where, failure.definition, document.spans))
-                _drop(values, where)
+                problems.append(_unknown((*path, name), failure.definition, document))
+                _drop(values, (*path, name))
             continue
         problems.append(
             Problem(
                 _dotted(path),
                 f"expected {expected(failure.definition)}, got {_shown(failure.value)}",
-                document.spans.get(path, _START),
+                document.span(path),
             )
         )
         if not path:
@@ -89,11 +85,11 @@ def _validator() -> Callable[[Any], Any]:
     return compiled
 
 
-def _unknown(path: Path, parent: Mapping[str, Any], spans: Mapping[Path, Span]) -> Problem:
+def _unknown(path: Path, parent: Mapping[str, Any], document: LocatedJson) -> Problem:
     name = str(path[-1])
     near = difflib.get_close_matches(name, parent["properties"], 1)
     hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(parent["properties"])
-    return Problem(_dotted(path), f"unknown key; {hint}", spans.get(path, _START))
+    return Problem(_dotted(path), f"unknown key; {hint}", document.span(path))
 
 
 def _drop(values: Any, path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
@@ -34,107 +34,110 @@ class Span:
 
 @frozen
 class LocatedJson:
-    """A parsed document and the span of each value by its path; `()` is the document."""
+    """A parsed document, and where in `text` each value begins and ends, by its path.
 
+    The path `()` is the document.
+    """
+
+    text: str
     value: Any
-    spans: Mapping[Path, Span]
+    places: Mapping[Path, tuple[int, int]]
+
+    def span(self, path: Path) -> Span:
+        """Where the value at `path` stands; what of it is on further lines is left out."""
+        start, end = self.places[path]
+        line = self.text.count("\n", 0, start)
+        column = start - (self.text.rfind("\n", 0, start) + 1)
+        return Span(line, column, column + len(self.text[start:end].partition("\n")[0]))
 
 
 def parse(text: str) -> LocatedJson:
     """Parse JSON text. Raises json.JSONDecodeError; a key given twice is an error too."""
-    spans: dict[Path, Span] = {}
-    parser = _Parser(text, spans)
-    value, end = parser.value(parser.skip(0), ())
-    end = parser.skip(end)
-    if end != len(text):
-        raise JSONDecodeError("Expected the end of the file", text, end)
-    return LocatedJson(value, spans)
+    parser = _Parser(text)
+    value = parser.value(())
+    parser.skip()
+    if parser.at != len(text):
+        raise parser.error("Expected the end of the file")
+    return LocatedJson(text, value, parser.places)
 
 
 class _Parser:
-    def __init__(self, text: str, spans: dict[Path, Span]) -> None:
-        self._text = text
-        self._spans = spans
+    """Reads `text` from `at` on."""
 
-    def skip(self, at: int) -> int:
-        found = _BLANK.match(self._text, at)
-        return found.end() if found else at
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.places: dict[Path, tuple[int, int]] = {}
 
-    def value(self, at: int, path: Path) -> tuple[Any, int]:
-        value: Any
+    def error(self, message: str, at: int | None = None) -> JSONDecodeError:
+        return JSONDecodeError(message, self.text, self.at if at is None else at)
+
+    def skip(self) -> None:
+        if blank := _BLANK.match(self.text, self.at):
+            self.at = blank.end()
+
+    def value(self, path: Path) -> Any:
+        self.skip()
+        start = self.at
         if len(path) > _MAX_DEPTH:
-            raise JSONDecodeError("Values are nested too deep", self._text, at)
-        match self._text[at : at + 1]:
-            case "{":
-                value, end = self._object(at + 1, path)
-            case "[":
-                value, end = self._array(at + 1, path)
-            case '"':
-                value, end = scanstring(self._text, at + 1, True)
-            case _:
-                value, end = self._scalar(at)
-        self._spans[path] = self._span(at, end)
-        return value, end
+            raise self.error("Values are nested too deep")
+        value: Any
+        if self._took("{"):
+            value = {}
+            for _ in self._members("}"):
+                key = self._key(value)
+                value[key] = self.value((*path, key))
+        elif self._took("["):
+            value = []
+            for _ in self._members("]"):
+                value.append(self.value((*path, len(value))))
+        elif self._took('"'):
+            value, self.at = scanstring(self.text, self.at, True)
+        else:
+            value = self._scalar()
+        self.places[path] = (start, self.at)
+        return value
 
-    def _scalar(self, at: int) -> tuple[Any, int]:
-        found = _SCALAR.match(self._text, at)
+    def _took(self, mark: str) -> bool:
+        """Whether `mark` came next; then it lies behind."""
+        self.skip()
+        found = self.text.startswith(mark, self.at)
+        self.at += found
+        return found
+
+    def _members(self, close: str) -> Iterator[None]:
+        """Stops before each member there is up to `close`."""
+        if self._took(close):
+            return
+        yield
+        while not self._took(close):
+            if not self._took(","):
+                raise self.error("Expected ','")
+            yield
+
+    def _key(self, members: Mapping[str, Any]) -> str:
+        if not self._took('"'):
+            raise self.error("Expected a key in double quotes")
+        start = self.at - 1
+        key: str
+        key, self.at = scanstring(self.text, self.at, True)
+        if key in members:
+            raise self.error(f"The key {key!r} is given twice", start)
+        if not self._took(":"):
+            raise self.error("Expected ':'")
+        return key
+
+    def _scalar(self) -> Any:
+        found = _SCALAR.match(self.text, self.at)
         if found is None:
-            raise JSONDecodeError("Expected a value", self._text, at)
-        token = found.group()
+            raise self.error("Expected a value")
+        token, self.at = found.group(), found.end()
         if token in _WORDS:
-            return _WORDS[token], found.end()
+            return _WORDS[token]
         number = float(token)
         if math.isinf(number):
-            raise JSONDecodeError("The number is too large", self._text, at)
+            raise self.error("The number is too large", found.start())
         if token.lstrip("-").isdigit():
-            return int(token), found.end()
+            return int(token)
         # To JSON Schema 2.0 is an integer, so it is read as one: no engine takes 2.0 threads.
-        return int(number) if number.is_integer() else number, found.end()
-
-    def _object(self, at: int, path: Path) -> tuple[dict[str, Any], int]:
-        members: dict[str, Any] = {}
-        at = self.skip(at)
-        if self._text[at : at + 1] == "}":
-            return members, at + 1
-        while True:
-            if self._text[at : at + 1] != '"':
-                raise JSONDecodeError("Expected a key in double quotes", self._text, at)
-            key_at = at
-            key, at = scanstring(self._text, at + 1, True)
-            if key in members:
-                raise JSONDecodeError(f"The key {key!r} is given twice", self._text, key_at)
-            at = self._expect(":", self.skip(at))
-            members[key], at = self.value(self.skip(at), (*path, key))
-            at, more = self._more("}", at)
-            if not more:
-                return members, at
-
-    def _array(self, at: int, path: Path) -> tuple[list[Any], int]:
-        items: list[Any] = []
-        at = self.skip(at)
-        if self._text[at : at + 1] == "]":
-            return items, at + 1
-        while True:
-            item, at = self.value(at, (*path, len(items)))
-            items.append(item)
-            at, more = self._more("]", at)
-            if not more:
-                return items, at
-
-    def _more(self, close: str, at: int) -> tuple[int, bool]:
-        at = self.skip(at)
-        if self._text[at : at + 1] == close:
-            return at + 1, False
-        return self.skip(self._expect(",", at)), True
-
-    def _expect(self, mark: str, at: int) -> int:
-        if self._text[at : at + 1] != mark:
-            raise JSONDecodeError(f"Expected {mark!r}", self._text, at)
-        return at + 1
-
-    def _span(self, start: int, end: int) -> Span:
-        line = self._text.count("\n", 0, start)
-        column = start - (self._text.rfind("\n", 0, start) + 1)
-        line_end = self._text.find("\n", start)
-        last = end if line_end == -1 else min(end, line_end)
-        return Span(line, column, column + last - start)
+        return int(number) if number.is_integer() else number
