@@ -11,6 +11,7 @@ from attrs import evolve
 
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import CalibrationFile, candidates, gather
+from refrain_sidecar.cpu.calibration import machine_name
 from refrain_sidecar.cpu.calibrate import CalibrationStep, calibrate
 from refrain_sidecar.inference.choose import EngineChooser
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing, RequestRefused
@@ -112,7 +113,8 @@ async def test_calibrating_measures_each_count_on_the_real_model_and_keeps_it(
     assert tuple(measured.tokens_per_s) == counts
     assert all(rate > 0 for rate in measured.tokens_per_s.values())
     assert measured.best in counts
-    assert file.find(facts, MODEL) == measured
+    assert file.kept() == [measured]
+    assert (measured.machine, measured.model) == (machine_name(facts), MODEL)
     assert [step.threads for step in steps] == [n for n in counts for _ in range(2)]
     assert [step.done for step in steps if step.tokens_per_s] == list(range(1, len(counts) + 1))
     assert _children() == []

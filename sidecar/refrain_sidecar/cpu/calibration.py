@@ -78,11 +78,6 @@ class CalibrationFile:
                 found.append(calibration)
         return found
 
-    def find(self, facts: CpuFacts, model: str) -> Calibration | None:
-        """What was measured for `model` on this machine."""
-        here = (machine_name(facts), model)
-        return next((c for c in self.kept() if (c.machine, c.model) == here), None)
-
     def keep(self, calibration: Calibration) -> None:
         """Write `calibration` in the place of its machine's and model's last. Raises OSError."""
         same = (calibration.machine, calibration.model)

@@ -38,15 +38,16 @@ def test_the_fastest_is_best_and_of_equals_the_fewest(rates: dict[int, float], b
 
 def test_a_calibration_is_kept_for_its_machine_and_model(tmp_path: Path) -> None:
     file = CalibrationFile(tmp_path / "data")
-    file.keep(MEASURED)
-    file.keep(evolve(MEASURED, model="other", tokens_per_s={2: 9.0}))
+    file.keep(evolve(MEASURED, tokens_per_s={4: 1.0}))
+    other_model = evolve(MEASURED, model="other", tokens_per_s={2: 9.0})
+    other_machine = evolve(MEASURED, machine=machine_name(evolve(RYZEN, model="another chip")))
+    limited = evolve(MEASURED, machine=machine_name(evolve(RYZEN, container_cpus=2.0)))
+    for one in (other_model, other_machine, limited, MEASURED):
+        file.keep(one)
 
     again = CalibrationFile(tmp_path / "data")
 
-    assert again.find(RYZEN, "m") == MEASURED
-    assert again.find(RYZEN, "unmeasured") is None
-    assert again.find(evolve(RYZEN, model="another chip"), "m") is None
-    assert again.find(evolve(RYZEN, container_cpus=2.0), "m") is None, "other limits, other best"
+    assert again.kept() == [other_model, other_machine, limited, MEASURED]
 
 
 def test_a_calibration_is_private_and_leaves_no_scraps(tmp_path: Path) -> None:
@@ -65,8 +66,8 @@ def test_a_damaged_file_counts_as_empty_and_says_so(
     file = CalibrationFile(tmp_path)
     file.path.write_text(text)
 
-    assert file.find(RYZEN, "m") is None
+    assert file.kept() == []
     assert str(file.path) in caplog.text
 
     file.keep(MEASURED)
-    assert file.find(RYZEN, "m") == MEASURED
+    assert file.kept() == [MEASURED]
