@@ -11,8 +11,8 @@ from attrs import evolve
 
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import CalibrationFile, candidates, gather
-from refrain_sidecar.cpu.calibration import machine_name
 from refrain_sidecar.cpu.calibrate import CalibrationStep, calibrate
+from refrain_sidecar.cpu.calibration import machine_name
 from refrain_sidecar.inference.choose import EngineChooser
 from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing, RequestRefused
 from refrain_sidecar.inference.models.manifest import manifest

@@ -20,7 +20,7 @@ from refrain_sidecar.http.errors import ApiError
 from refrain_sidecar.http.loopback import is_loopback
 from refrain_sidecar.http.pool import pool
 from refrain_sidecar.http.repeating import Repeating
-from refrain_sidecar.http.reply import ApiReply, StoredReply, from_store, to_store, without_secrets
+from refrain_sidecar.http.reply import ApiReply, from_store, in_hand, to_store, without_secrets
 from refrain_sidecar.http.retry_after import retry_after_s
 
 log = logging.getLogger("refrain.http")
@@ -99,12 +99,11 @@ class ApiClient:
         """
         request = self._request("GET", url, params=params, headers=headers)
 
-        async def ask() -> StoredReply:
+        async def ask() -> dict[str, Any]:
             response = await self._send(request)
-            reply = to_store(response)
             if ttl is None and _no_store(response):
-                raise _NotToKeep(reply)
-            return reply
+                raise _NotToKeep(in_hand(response))
+            return to_store(in_hand(response))
 
         asked = _fingerprint(request, headers)
         start = perf_counter()
@@ -116,9 +115,9 @@ class ApiClient:
             return _not_kept(passed.reply, asked.key, "the server says no-store", start)
         except OwnerFailedError as error:
             log.info("asked again, because another process asked in vain: %s", error)
-            reply = to_store(await self._send(request))
+            reply = in_hand(await self._send(request))
             return _not_kept(reply, asked.key, str(error), start)
-        return _with_value(outcome, from_store(outcome.value))
+        return Outcome(**(outcome._asdict() | {"value": from_store(outcome.value)}))
 
     async def request(
         self,
@@ -138,7 +137,7 @@ class ApiClient:
         request = self._request(
             method.upper(), url, params=params, headers=headers, json=json, content=content
         )
-        return from_store(to_store(await self._send(request)))
+        return in_hand(await self._send(request))
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -186,7 +185,7 @@ class ApiClient:
 class _NotToKeep(Exception):
     """Carries a reply past the cache, which keeps nothing of a computation that raised."""
 
-    def __init__(self, reply: StoredReply) -> None:
+    def __init__(self, reply: ApiReply) -> None:
         self.reply = reply
 
 
@@ -206,10 +205,10 @@ def _no_store(response: httpx.Response) -> bool:
     return "no-store" in (directive.strip() for directive in directives)
 
 
-def _not_kept(reply: StoredReply, key: str, reason: str, start: float) -> Outcome[ApiReply]:
+def _not_kept(reply: ApiReply, key: str, reason: str, start: float) -> Outcome[ApiReply]:
     took_ms = (perf_counter() - start) * 1000
     return Outcome(
-        value=from_store(reply),
+        value=reply,
         outcome="refused",
         tier=None,
         key=key,
@@ -219,10 +218,6 @@ def _not_kept(reply: StoredReply, key: str, reason: str, start: float) -> Outcom
         cost_ms=took_ms,
         saved_ms=0.0,
     )
-
-
-def _with_value(outcome: Outcome[StoredReply], value: ApiReply) -> Outcome[ApiReply]:
-    return Outcome(**(outcome._asdict() | {"value": value}))
 
 
 def _next_step(status: int) -> str:

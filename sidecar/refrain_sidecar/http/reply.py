@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from typing import Any, TypedDict
+from typing import Any
 
 import httpx
-from attrs import frozen
+from attrs import asdict, frozen
 
 from refrain_sidecar.http.errors import ApiError
-
-
-class StoredReply(TypedDict):
-    """A reply as it is kept: JSON, so the body is base64; the address without its query."""
-
-    status: int
-    content_type: str
-    url: str
-    body: str
 
 
 @frozen
@@ -53,18 +44,21 @@ def without_secrets(url: httpx.URL) -> str:
     return str(url.copy_with(userinfo=b"", query=None))
 
 
-def to_store(response: httpx.Response) -> StoredReply:
-    """A whole reply as it is kept. A query may hold a token, so it is left out."""
-    return StoredReply(
+def in_hand(response: httpx.Response) -> ApiReply:
+    """A whole reply. A query may hold a token, so it is left out."""
+    return ApiReply(
         status=response.status_code,
         content_type=response.headers.get("content-type", ""),
         url=without_secrets(response.url),
-        body=b64encode(response.content).decode("ascii"),
+        body=response.content,
     )
 
 
-def from_store(stored: StoredReply) -> ApiReply:
+def to_store(reply: ApiReply) -> dict[str, Any]:
+    """A reply as it is kept: JSON, so the body is base64."""
+    return asdict(reply) | {"body": b64encode(reply.body).decode("ascii")}
+
+
+def from_store(stored: dict[str, Any]) -> ApiReply:
     """The reply that was kept."""
-    return ApiReply(
-        stored["status"], stored["content_type"], stored["url"], b64decode(stored["body"])
-    )
+    return ApiReply(**(stored | {"body": b64decode(stored["body"])}))
