@@ -76,14 +76,10 @@ def wanted(wheels: Path) -> Manifest:
         engine=EngineArtifact(
             name="tinyengine",
             version="1.0",
-            licence="MIT",
             wheels=(EngineWheel(engine.filename, engine.sha256, engine.bytes, system, machine),),
         ),
         weights=WeightsArtifact(
             model="tiny:1m",
-            licence="MIT",
-            package="tinyweights",
-            version="1.0",
             wheel=weights,
             member="tinyweights/tiny.gguf",
             filename="tiny.gguf",

