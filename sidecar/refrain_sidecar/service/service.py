@@ -10,13 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from refrain_cache import (
-    EntryPage,
-    Explanation,
-    PortableFileError,
-    Transferred,
-    Verified,
-)
+from refrain_cache import EntryPage, Explanation, Transferred, Verified
 from refrain_cache import Progress as Counting
 from refrain_sidecar import protocol
 from refrain_sidecar.config import LiveConfig
@@ -132,9 +126,7 @@ class Service:
 
     async def entries(self, params: protocol.EntriesParams) -> EntryPage:
         async with self.parts as parts:
-            return await parts.cache.entries(
-                kind=params.kind, order=params.order, limit=params.limit, offset=params.offset
-            )
+            return await parts.cache.entries(**attrs.asdict(params))
 
     async def explain(self, params: protocol.ExplainParams) -> Explanation:
         """Why a text, a key or (with neither) the last miss would hit or miss now."""
@@ -160,7 +152,8 @@ class Service:
     async def import_(self, path: Path, progress: Counting) -> Transferred:
         """Take in an export, entry by entry.
 
-        Raises CacheUnavailableError, and InputRefused when `path` cannot be read or is no export.
+        Raises CacheUnavailableError, PortableFileError when `path` is no export, and InputRefused
+        when it cannot be read.
         """
         async with self.parts as parts:
             with _bad_file_refused(path, "read"):
@@ -225,8 +218,6 @@ def _bad_key_refused() -> Iterator[None]:
 def _bad_file_refused(path: Path, verb: str) -> Iterator[None]:
     try:
         yield
-    except PortableFileError as error:
-        raise InputRefused(str(error)) from error
     except OSError as error:
         cause = (error.strerror or str(error)).lower()
         raise InputRefused(f"{path} cannot be {verb}: {cause}.") from error
