@@ -5,17 +5,16 @@ Pure: text in, value and problems out. The rules are the schema's alone.
 
 from __future__ import annotations
 
-import copy
 import difflib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
 import fastjsonschema
 from attrs import frozen
 
-from refrain_sidecar.config.located_json import LocatedJson, Path, Span, parse
+from refrain_sidecar.config.located_json import Path, Span, parse
 from refrain_sidecar.config.schema import expected, schema
 
 
@@ -48,22 +47,21 @@ def check(text: str) -> Checked:
     except json.JSONDecodeError as error:
         span = Span(error.lineno - 1, error.colno - 1, error.colno)
         return Checked({}, (Problem("", f"not valid JSON: {error.msg}", span),))
-    values = copy.deepcopy(document.value)
+    values = document.value
     problems: list[Problem] = []
+
+    def complain(path: Path, message: str) -> None:
+        key = ".".join(str(step) for step in path)
+        problems.append(Problem(key, message, document.span(path)))
+
     while failure := _failure(values):
         path: Path = tuple(failure.path[1:])
         if failure.rule == "additionalProperties":
             for name in [n for n in failure.value if n not in failure.definition["properties"]]:
-                problems.append(_unknown((*path, name), failure.definition, document))
+                complain((*path, name), _unknown(name, failure.definition["properties"]))
                 _drop(values, (*path, name))
             continue
-        problems.append(
-            Problem(
-                _dotted(path),
-                f"expected {expected(failure.definition)}, got {_shown(failure.value)}",
-                document.span(path),
-            )
-        )
+        complain(path, f"expected {expected(failure.definition)}, got {_shown(failure.value)}")
         if not path:
             values = {}
             break
@@ -85,21 +83,16 @@ def _validator() -> Callable[[Any], Any]:
     return compiled
 
 
-def _unknown(path: Path, parent: Mapping[str, Any], document: LocatedJson) -> Problem:
-    name = str(path[-1])
-    near = difflib.get_close_matches(name, parent["properties"], 1)
-    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(parent["properties"])
-    return Problem(_dotted(path), f"unknown key; {hint}", document.span(path))
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(known)
+    return f"unknown key; {hint}"
 
 
 def _drop(values: Any, path: Path) -> None:
     for step in path[:-1]:
         values = values[step]
     del values[path[-1]]
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(str(step) for step in path)
 
 
 def _shown(value: Any) -> str:
