@@ -32,12 +32,7 @@ def _converter() -> Converter:
     )
     converter.register_structure_hook_factory(
         attrs.has,
-        lambda cls: _strict(
-            dict,
-            make_dict_structure_fn(
-                cls, converter, _cattrs_forbid_extra_keys=True, **overrides(cls)
-            ),
-        ),
+        lambda cls: _strict(dict, make_dict_structure_fn(cls, converter, **overrides(cls))),
     )
 
     def listed(value: Any, cls: Any) -> Any:
