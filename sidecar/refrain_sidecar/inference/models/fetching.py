@@ -7,11 +7,11 @@ import hashlib
 import logging
 import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 from attrs import frozen
@@ -107,11 +107,9 @@ def _work_folder() -> Iterator[Path]:
     parent = data_dir()
     parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(parent)
-    work = Path(tempfile.mkdtemp(prefix=f"{_WORK_PREFIX}{os.getpid()}-", dir=parent))
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    prefix = f"{_WORK_PREFIX}{os.getpid()}-"
+    with TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as work:
+        yield Path(work)
 
 
 def _remove_abandoned(parent: Path) -> None:
