@@ -117,7 +117,7 @@ class RefrainServer(LanguageServer):
         self._service = service = Service(_config_path(options.config_path, params))
         service.subscribe(self._notifier.changed)
         service.config.on_problems(self._publish_problems)
-        await service.open(preload=True, follow=True)
+        await service.open(resident=True)
         self._background.start(self._notifier.run(), "Telling the editor about statistics")
         self._background.start(self._after_initialize(), "Publishing the first diagnostics")
 

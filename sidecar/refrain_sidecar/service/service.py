@@ -44,12 +44,11 @@ class Service:
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
 
-    async def open(self, *, preload: bool = False, follow: bool = False) -> None:
-        """Open the cache; `preload` loads the model behind the scenes, `follow` applies edits."""
+    async def open(self, *, resident: bool = False) -> None:
+        """Open the cache; `resident` loads the model behind the scenes and applies edits."""
         await self._begin(self.config.settings)
-        if preload:
+        if resident:
             self._background.start(self._preload(), "Preloading the model")
-        if follow:
             self._background.start(self.config.follow(self._reconfigure), "Following the file")
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -66,26 +66,23 @@ def _result(
         stages.append(_report(2, "stage2_enrichment", second))
     told: dict[str, Any] = {**first.value}
     del told["text_chars"]
-    offline = any(stage.reason == OFFLINE for stage in stages)
+    maker = told.pop("provenance")
+    engine = protocol.EngineInfo(
+        maker["engine"],
+        maker["model"],
+        maker["digest"],
+        maker["version"],
+        base_url=None,
+        offline=any(stage.reason == OFFLINE for stage in stages),
+    )
     return protocol.EnrichResult(
         wheel=protocol.Wheel(**told.pop("wheel")),
-        engine=_maker(told.pop("provenance"), offline=offline),
+        engine=engine,
         **told,
         post_enrichment=second and protocol.PostEnrichment(**second.value),
         stages=stages,
         total_ms=total_ms,
         saved_ms=sum(stage.saved_ms for stage in stages),
-    )
-
-
-def _maker(provenance: Mapping[str, Any], *, offline: bool) -> protocol.EngineInfo:
-    return protocol.EngineInfo(
-        provenance["engine"],
-        provenance["model"],
-        provenance["digest"],
-        provenance["version"],
-        base_url=None,
-        offline=offline,
     )
 
 
