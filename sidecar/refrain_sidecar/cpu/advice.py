@@ -83,7 +83,7 @@ def report(
     return CpuThreadsResult(
         cpu_model=facts.model,
         logical=facts.logical,
-        physical=facts.physical,
+        physical=facts.cores(),
         performance_cores=facts.cores("performance"),
         efficiency_cores=facts.cores("efficiency"),
         affinity=facts.affinity,

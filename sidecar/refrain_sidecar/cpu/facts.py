@@ -42,10 +42,6 @@ class CpuFacts:
         return len(self.cpus)
 
     @property
-    def physical(self) -> int:
-        return self.cores()
-
-    @property
     def affinity(self) -> int:
         """Logical CPUs this process may run on."""
         return sum(cpu.usable for cpu in self.cpus)

@@ -48,7 +48,7 @@ def test_core_ultra_7_by_the_names_of_its_core_kinds(tmp_path: Path) -> None:
 
     facts = linux_facts(tmp_path, ALL)
 
-    assert (facts.logical, facts.physical) == (22, 16)
+    assert (facts.logical, facts.cores()) == (22, 16)
     assert (facts.cores("performance"), facts.cores("efficiency")) == (6, 10)
     assert facts.topology_known
     assert advise(facts).threads == 6
@@ -104,7 +104,7 @@ def test_ryzen_shares_each_core_between_two_threads(tmp_path: Path) -> None:
 
     facts = linux_facts(tmp_path, ALL)
 
-    assert (facts.physical, facts.cores("performance")) == (8, 8)
+    assert (facts.cores(), facts.cores("performance")) == (8, 8)
     assert facts.model == "A chip"
 
 
@@ -113,7 +113,7 @@ def test_a_process_bound_to_some_cpus_counts_only_those(tmp_path: Path) -> None:
 
     facts = linux_facts(tmp_path, {0, 1, 2})
 
-    assert (facts.affinity, facts.physical) == (3, 8)
+    assert (facts.affinity, facts.cores()) == (3, 8)
     assert advise(facts).threads == 2
 
 
@@ -122,7 +122,7 @@ def test_cpus_that_are_off_do_not_count(tmp_path: Path) -> None:
 
     facts = linux_facts(tmp_path, ALL)
 
-    assert (facts.logical, facts.physical) == (4, 4)
+    assert (facts.logical, facts.cores()) == (4, 4)
 
 
 def test_a_guest_in_which_no_cpus_share_a_core_hides_its_topology(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_machine_without_topology_files_hides_it(tmp_path: Path) -> None:
 
     facts = linux_facts(tmp_path, ALL)
 
-    assert (facts.physical, facts.topology_known) == (4, False)
+    assert (facts.cores(), facts.topology_known) == (4, False)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_an_intel_mac_has_two_threads_a_core_and_no_levels() -> None:
 
     facts = macos_facts(numbers.get, "Intel(R) Core(TM) i7")
 
-    assert (facts.logical, facts.physical) == (12, 6)
+    assert (facts.logical, facts.cores()) == (12, 6)
     assert advise(facts).threads == 6
 
 
@@ -88,7 +88,7 @@ def test_this_machine_agrees_with_psutil() -> None:
     assert facts.logical == psutil.cpu_count()
     if hasattr(os, "sched_getaffinity"):
         assert facts.affinity == len(os.sched_getaffinity(0))
-    assert 1 <= facts.physical <= facts.logical
+    assert 1 <= facts.cores() <= facts.logical
 
 
 def test_threads_in_force_are_the_configured_ones_or_can_all_run() -> None:
