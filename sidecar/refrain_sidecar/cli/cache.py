@@ -56,14 +56,13 @@ def stats(session: Session, window: Any, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @json_option
 @pass_session
-def entries(session: Session, kind: str | None, order: Any, limit: int, as_json: bool) -> None:
+def entries(session: Session, /, as_json: bool, **asked: Any) -> None:
     """List stored answers.
 
     \b
     refrain entries --order cost --limit 5
     """
-    params = EntriesParams(kind=kind, order=order, limit=limit)
-    result = session.run(lambda service: service.entries(params))
+    result = session.run(lambda service: service.entries(EntriesParams(**asked)))
     session.give(result, as_json, show.entry_table)
 
 
@@ -72,15 +71,14 @@ def entries(session: Session, kind: str | None, order: Any, limit: int, as_json:
 @click.option("--key", help="Explain this key (or its beginning) instead of a text.")
 @json_option
 @pass_session
-def explain(session: Session, text: str | None, key: str | None, as_json: bool) -> None:
+def explain(session: Session, /, as_json: bool, **asked: Any) -> None:
     """Say why TEXT would hit or miss now; without TEXT, why the last miss was one.
 
     \b
     refrain explain "I feel grateful for this quiet morning."
     refrain explain --key 3f9a
     """
-    params = ExplainParams(text=text, key=key)
-    result = session.run(lambda service: service.explain(params))
+    result = session.run(lambda service: service.explain(ExplainParams(**asked)))
     session.give(result, as_json, show.explanation)
 
 

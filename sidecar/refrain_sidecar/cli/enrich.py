@@ -9,7 +9,7 @@ import click
 
 from refrain_sidecar.cli import show
 from refrain_sidecar.cli.session import Session, json_option, pass_session
-from refrain_sidecar.protocol import EnrichParams, WarmParams
+from refrain_sidecar.protocol import EnrichParams, EnrichProgress, WarmParams
 
 
 @click.command()
@@ -71,8 +71,8 @@ def warm(
     with show.progress(session.messages) as bars:
         task = bars.add_task("Warming", total=None)
 
-        def follow(step: object) -> None:
-            bars.update(task, description=str(getattr(step, "message", "")))
+        def follow(step: EnrichProgress) -> None:
+            bars.update(task, description=step.message)
 
         result = session.run(lambda service: service.warm(params, follow))
     session.give(result, as_json, show.warmed)

@@ -35,7 +35,7 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
     refrain worker reflections.jsonl -o enriched.jsonl
     cat reflections.jsonl | refrain worker > enriched.jsonl
     """
-    from refrain_sidecar.service.lines import Output, Tally, enrich_lines
+    from refrain_sidecar.service.lines import Output, enrich_lines
 
     lines, total = _lines(source)
     if _same_file(lines, output or sys.stdout.fileno()):
@@ -47,8 +47,8 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
     with show.progress(console) as bars:
         task = bars.add_task("Enriching", total=total)
 
-        async def work(service: Any) -> Tally:
-            return await enrich_lines(
+        tally = session.run(
+            lambda service: enrich_lines(
                 service.parts,
                 lines,
                 out,
@@ -56,8 +56,7 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
                 advance=lambda: bars.advance(task),
                 report=lambda bad: console.print(str(bad), style="yellow", markup=False),
             )
-
-        tally = session.run(work)
+        )
     summary = f"{tally.enriched:,} enriched"
     if tally.already_done:
         summary += f", {tally.already_done:,} were done before"
