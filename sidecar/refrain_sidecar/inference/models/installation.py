@@ -33,7 +33,6 @@ def installed(wanted: Manifest | None = None) -> Installed | None:
     """
     wanted = wanted or manifest()
     weights = wanted.weights
-    path = weights_path(wanted)
     engine = engine_installed(wanted)
     if engine is None or not weights_installed(wanted):
         return None
@@ -41,7 +40,7 @@ def installed(wanted: Manifest | None = None) -> Installed | None:
     return Installed(
         model=weights.model,
         digest=weights.sha256,
-        weights=path,
+        weights=weights_path(wanted),
         bytes=weights.bytes,
         engine_version=version,
         engine_dir=folder,
