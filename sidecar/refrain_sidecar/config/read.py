@@ -25,11 +25,6 @@ LOG = logging.getLogger("refrain.config")
 class ConfigError(ValueError):
     """perf_config.json cannot be used as it is. The message has a line for each problem."""
 
-    def __init__(self, path: Path, problems: tuple[Problem, ...]) -> None:
-        self.path = path
-        self.problems = problems
-        super().__init__("\n".join(problem.at(str(path)) for problem in problems))
-
 
 @frozen
 class Reading:
@@ -49,7 +44,7 @@ def load_settings(path: Path | None = None) -> Settings:
         return Settings()
     reading = read_settings(path)
     if reading.problems:
-        raise ConfigError(path, reading.problems)
+        raise ConfigError("\n".join(problem.at(str(path)) for problem in reading.problems))
     return reading.settings
 
 
