@@ -112,7 +112,8 @@ class RefrainServer(LanguageServer):
         options = structured(Options, params.initialization_options)
         if params.process_id is not None:
             loop = asyncio.get_running_loop()
-            watch(params.process_id, lambda: _leave(loop))
+            # As `exit` would end it; the watch is another thread.
+            watch(params.process_id, lambda: loop.call_soon_threadsafe(sys.exit, 0))
         self._enrich_command = options.enrich_command or self._enrich_command
         self._service = service = Service(_config_path(options.config_path, params))
         service.subscribe(self._notifier.changed)
@@ -187,8 +188,3 @@ def _config_path(option: str | None, params: types.InitializeParams) -> Path | N
     if option:
         return ((root or Path.cwd()) / Path(option).expanduser()).resolve()
     return find_config(root) or (root and root / "config" / "perf_config.json")
-
-
-def _leave(loop: asyncio.AbstractEventLoop) -> None:
-    """End the event loop of another thread, as `exit` would."""
-    loop.call_soon_threadsafe(sys.exit, 0)

@@ -16,7 +16,7 @@ POLL_SECONDS = 0.5
 GRACE_SECONDS = 1.5
 
 
-def watch(parent: int, leave: Callable[[], None]) -> None:
+def watch(parent: int, leave: Callable[[], object]) -> None:
     """Call `leave` once process `parent` is gone, and end this process if that takes too long.
 
     A thread, because the event loop may be what hangs. A process id used again by another process
