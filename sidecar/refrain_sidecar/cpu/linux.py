@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from refrain_sidecar.cpu.cgroup import quota
-from refrain_sidecar.cpu.facts import CoreKind, CpuFacts, LogicalCpu
+from refrain_sidecar.cpu.facts import CpuFacts, LogicalCpu
 from refrain_sidecar.cpu.tree import text_of
 
 # A core of at least this share of the strongest one's capacity counts as a performance core. Arm's
 # middle cores stand at 0.75 to 0.95 of the prime one; little ones and Intel's E-cores below 0.7.
 PERFORMANCE_SHARE = 0.75
 # Where Intel's hybrid chips name their kinds of CPU: perf's devices, then kernels that have types.
-_NAMED = {
-    "performance": (
-        "sys/devices/cpu_core/cpus",
-        "sys/devices/system/cpu/types/intel_core*/cpulist",
-    ),
-    "efficiency": (
-        "sys/devices/cpu_atom/cpus",
-        "sys/devices/cpu_lowpower/cpus",
-        "sys/devices/system/cpu/types/intel_atom*/cpulist",
-    ),
-}
+_FAST = ("sys/devices/cpu_core/cpus", "sys/devices/system/cpu/types/intel_core*/cpulist")
+_SLOW = (
+    "sys/devices/cpu_atom/cpus",
+    "sys/devices/cpu_lowpower/cpus",
+    "sys/devices/system/cpu/types/intel_atom*/cpulist",
+)
 
 
 def linux_facts(root: Path, affinity: Collection[int]) -> CpuFacts:
@@ -35,7 +30,7 @@ def linux_facts(root: Path, affinity: Collection[int]) -> CpuFacts:
     folder = root / "sys/devices/system/cpu"
     numbers = parse_cpu_list((folder / "online").read_text())
     cores = {number: _core(folder / f"cpu{number}", number) for number in numbers}
-    kinds = _kinds(root, folder, numbers)
+    slow = _efficiency(root, folder, numbers)
     information = text_of(root / "proc/cpuinfo")
     told = any(core is not None for core in cores.values())
     shared = len(set(cores.values())) < len(cores)
@@ -46,7 +41,7 @@ def linux_facts(root: Path, affinity: Collection[int]) -> CpuFacts:
             LogicalCpu(
                 number=number,
                 core=number if (core := cores[number]) is None else core,
-                kind=kinds[number],
+                kind="efficiency" if number in slow else "performance",
                 usable=number in affinity,
             )
             for number in numbers
@@ -75,16 +70,17 @@ def _core(folder: Path, number: int) -> int | None:
     return None
 
 
-def _kinds(root: Path, folder: Path, numbers: list[int]) -> Mapping[int, CoreKind]:
-    named = {kind: _listed(root, patterns) for kind, patterns in _NAMED.items()}
-    if named["performance"] and named["efficiency"]:
-        return {n: "efficiency" if n in named["efficiency"] else "performance" for n in numbers}
+def _efficiency(root: Path, folder: Path, numbers: list[int]) -> set[int]:
+    """The CPUs of the efficiency cores; none where all are alike."""
+    slow = _listed(root, _SLOW)
+    if slow and _listed(root, _FAST):
+        return slow
     typed = {n: text_of(folder / f"cpu{n}/topology/core_type").lower() for n in numbers}
-    if any("atom" in kind for kind in typed.values()):
-        return {n: "efficiency" if "atom" in kind else "performance" for n, kind in typed.items()}
+    if slow := {n for n, kind in typed.items() if "atom" in kind}:
+        return slow
     capacity = {n: int(text_of(folder / f"cpu{n}/cpu_capacity") or 0) for n in numbers}
     enough = max(capacity.values(), default=0) * PERFORMANCE_SHARE
-    return {n: "performance" if size >= enough else "efficiency" for n, size in capacity.items()}
+    return {n for n, size in capacity.items() if size < enough}
 
 
 def _listed(root: Path, patterns: tuple[str, ...]) -> set[int]:
