@@ -41,7 +41,7 @@ def fetch(session: Session) -> None:
     except KeyboardInterrupt:
         session.fail("Stopped; nothing half-done was left behind.", status=130)
     where = fetched.installed
-    done = "is already here" if fetched.already else f"fetched ({show.size(fetched.bytes)})"
+    done = f"fetched ({show.size(fetched.bytes)})" if fetched.bytes else "is already here"
     session.console.print(f"{where.model} {done}: {where.weights}", soft_wrap=True)
 
 

@@ -49,10 +49,9 @@ Progress = Callable[[int, int], None]
 
 @frozen
 class Fetched:
-    """What `fetch` did: `already` says that nothing had to be done; `bytes` were downloaded."""
+    """What there is after `fetch`; `bytes` were downloaded, 0 where nothing had to be done."""
 
     installed: Installed
-    already: bool
     bytes: int
 
 
@@ -65,7 +64,7 @@ def fetch(progress: Progress = lambda done, total: None, wanted: Manifest | None
     wanted = wanted or manifest()
     before = installed(wanted)
     if before is not None:
-        return Fetched(before, already=True, bytes=0)
+        return Fetched(before, bytes=0)
     missing = _missing(wanted)
     try:
         with _work_folder() as work:
@@ -85,7 +84,7 @@ def fetch(progress: Progress = lambda done, total: None, wanted: Manifest | None
         raise FetchFailed(
             f"What was fetched into {data_dir()} has gone again. Is another program cleaning it?"
         )
-    return Fetched(after, already=False, bytes=sum(wheel.bytes for wheel in missing))
+    return Fetched(after, bytes=sum(wheel.bytes for wheel in missing))
 
 
 def _missing(wanted: Manifest) -> list[Wheel]:
