@@ -95,17 +95,13 @@ def serve(session: Session, port: int, api_key_file: TextIO | None) -> None:
     if key == "":
         session.fail("The file given as --api-key-file is empty. Write a key into it.", status=2)
     inference = load_settings(session.config_path).inference
-
-    def ready(base_url: str) -> None:
-        session.console.print(f"Serving {base_url}. Stop with Ctrl-C.")
-
     try:
         serve_until_interrupted(
             num_threads=threads_in_force(inference),
             num_ctx=inference.num_ctx,
             key=key,
             port=port,
-            on_ready=ready,
+            on_ready=lambda url: session.console.print(f"Serving {url}. Stop with Ctrl-C."),
         )
     except KeyboardInterrupt:
         session.console.print("Stopped.")
