@@ -21,6 +21,11 @@ def test_a_value_that_is_there_is_replaced_in_its_place() -> None:
         ('{"inference": {}}', {"inference": {}}),
         ('{"caching": {"enabled": true}}', {"caching": {"enabled": True}}),
         ("{}", {}),
+        # To Python a line ends there; to JSON it does not.
+        (
+            '{"$schema": "a\u2028b",\n "inference": {"seed": 3}}',
+            {"$schema": "a\u2028b", "inference": {"seed": 3}},
+        ),
     ],
 )
 def test_a_missing_value_is_added_and_nothing_is_lost(text: str, before: dict) -> None:
