@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test editor bench bench-cache bench-cold vsix dist check test-python test-extension test-editor lock clean models
+.PHONY: help run test editor bench bench-cache bench-cold vsix dist check test-python test-extension test-editor lock clean models ollama
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ check: .venv/.installed extension/node_modules/.installed ## Lint, types and the
 	$(BIN)/lint-imports
 	npm --prefix extension run --silent check
 
-test-python: models .tools/clients/.installed ## Python: units, language server, integration, faults
+test-python: models ollama .tools/clients/.installed ## Python: units, language server, integration, faults
 	$(BIN)/python -m pytest tests
 
 test-extension: extension/node_modules/.installed ## TypeScript units
@@ -56,6 +56,9 @@ test-editor: vsix models ## End to end in a real VS Code; screenshots in screens
 
 models: .venv/.installed
 	@$(BIN)/refrain models fetch
+
+ollama: .venv/.installed ## A real Ollama for the tests, in .tools, unless one is here (6 min, once)
+	@$(BIN)/python -m tests.ollama.build
 
 lock: .venv/.installed ## Resolve the dependencies anew into requirements.lock
 	@$(PYTHON) -m venv .tools/uv && .tools/uv/bin/pip install --quiet uv
