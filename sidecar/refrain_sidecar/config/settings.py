@@ -6,18 +6,20 @@ The `caching` section is the cache library's own: `refrain_cache.CacheSettings`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import field, frozen
 
 from refrain_cache import CacheSettings
+
+AUTO: Final = "auto"
 
 
 @frozen
 class InferenceSettings:
     engine: Literal["auto", "ollama", "embedded"] = "auto"
     base_url: str = "http://127.0.0.1:11434"
-    model: str = "llama3.2:3b"
+    model: str = AUTO
     num_threads: Literal["auto"] | int = "auto"
     num_predict_short: int = 120
     num_predict_long: int = 160

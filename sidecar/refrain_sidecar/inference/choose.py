@@ -1,4 +1,4 @@
-"""Which engine answers: Ollama if it is there with the model, else the embedded one."""
+"""Which engine answers: Ollama if it is there with a model, else the embedded one."""
 
 from __future__ import annotations
 
@@ -7,34 +7,28 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from attrs import asdict, evolve, field, frozen
 
 from refrain_sidecar.config.settings import Settings
-from refrain_sidecar.inference import models
-from refrain_sidecar.inference.errors import (
-    EngineFailed,
-    EngineUnreachable,
-    InferenceError,
-    ModelMissing,
-    NoEngine,
-)
+from refrain_sidecar.inference.errors import InferenceError, ModelMissing
 from refrain_sidecar.inference.last_known import Identity, LastKnown
-from refrain_sidecar.inference.ollama import failures
-from refrain_sidecar.inference.ollama.client import OllamaClient, find_tag
+from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import OLLAMA_MAX_LOGPROBS
-
-if TYPE_CHECKING:
-    from refrain_sidecar.inference.embedded import EmbeddedProcess
+from refrain_sidecar.inference.reaching.neither import neither
+from refrain_sidecar.inference.reaching.reached import Reached
+from refrain_sidecar.inference.reaching.shunning import Shunning
+from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
+from refrain_sidecar.inference.reaching.to_ollama import ToOllama
+from refrain_sidecar.protocol import EngineName
 
 log = logging.getLogger("refrain.inference")
 
-# Every command must say within 2 s that there is no engine; this leaves it time to say so.
-LOOK_LONGEST_S = 1.5
 # A model can be pulled anew under its old name while we run: this old, a choice is looked at
 # again behind the scenes.
 LOOK_AGAIN_S = 60.0
+# While the embedded engine answers for want of Ollama, that may be started at any time.
+LOOK_FOR_OLLAMA_S = 5.0
 # Nor does a stored answer wait for an engine that was away so short a while ago.
 AWAY_S = 2.0
 
@@ -71,25 +65,25 @@ class EngineChooser:
     Belongs to one event loop. Requests that come while it chooses share the one choice.
 
     `found` and `problem` say what the last look came to (None: nobody has looked, or there is
-    nothing to say); `changed` is called when that changes. `serving` is entered while the engine
-    makes an answer for somebody.
+    nothing to say), `why` in words why it is that model; `changed` is called when that changes.
+    `serving` is entered while the engine makes an answer for somebody.
     """
 
     def __init__(self, settings: Settings, num_thread: int) -> None:
         self._inference = settings.inference
-        self._networking = settings.networking
-        self._num_thread = num_thread
         self._last_known = LastKnown(settings)
+        self.ollama = ToOllama(settings)
+        self._embedded = ToEmbedded(settings, num_thread)
         self.found: Engine | Offline | None = None
         self.problem: str | None = None
+        self.why: str | None = None
         self.changed: Callable[[], None] = lambda: None
         self.serving: Callable[[], AbstractContextManager[None]] = nullcontext
         self._engine: Engine | None = None
         self._looked_at = 0.0
         self._looking_now: asyncio.Task[Engine] | None = None
-        self._ollama: OllamaClient | None = None
-        self._embedded: OllamaClient | None = None
-        self._process: EmbeddedProcess | None = None
+        self._failures: dict[EngineName, InferenceError] = {}
+        self._without_ollama = Shunning()
 
     async def engine(self) -> Engine:
         """The engine that answers.
@@ -119,9 +113,47 @@ class EngineChooser:
                 raise
             return self.found
 
+    async def still(self, engine: Engine) -> bool:
+        """Whether the model behind the engine's name is what it was; if not, forgets the engine.
+
+        One look at Ollama, some ms. False too when that cannot be told. The embedded engine's
+        weights do not change while it runs.
+        """
+        if engine.name == "embedded":
+            return True
+        if await self.ollama.digest_of(engine.model) == engine.digest:
+            return True
+        if self._engine == engine:
+            self.forget()
+        return False
+
+    def gone(self, engine: Engine, error: InferenceError) -> None:
+        """`engine` failed with `error` while it was asked: the next choice tries the other first.
+
+        One whose model is missing may have another. Says nothing if the choice was made anew since.
+        """
+        if self._engine not in (None, engine):
+            return
+        self.forget()
+        self._failures[engine.name] = error
+        if engine.name == "embedded":
+            self._without_ollama.end()
+        elif not isinstance(error, ModelMissing):
+            self._without_ollama.failed()
+        log.info("%s is gone, so another engine is looked for: %s", engine.name, error.message)
+
     def forget(self) -> None:
-        """Choose again at the next request. For one, after EngineUnreachable or ModelMissing."""
+        """Choose again at the next request."""
         self._engine = None
+
+    def why_not(self, name: EngineName) -> str | None:
+        """Why that engine does not answer, None where it does or nobody has looked yet."""
+        wanted = self._inference.engine
+        if wanted not in ("auto", name):
+            return f"inference.engine is {wanted}"
+        if self._engine is not None and self._engine.name == "ollama":
+            return "Ollama answers, and is asked first" if name == "embedded" else None
+        return self._failures[name].message if name in self._failures else None
 
     async def close(self) -> None:
         """Close all connections and stop the embedded engine, if it was started here."""
@@ -129,13 +161,8 @@ class EngineChooser:
         if self._looking_now is not None:
             self._looking_now.cancel()
             await asyncio.gather(self._looking_now, return_exceptions=True)
-        for client in (self._ollama, self._embedded):
-            if client is not None:
-                await client.close()
-        self._ollama = self._embedded = None
-        if self._process is not None:
-            await self._process.stop()
-            self._process = None
+        await self.ollama.close()
+        await self._embedded.close()
 
     # --- choosing ---------------------------------------------------------------------------
 
@@ -148,11 +175,35 @@ class EngineChooser:
 
     async def _choose(self) -> Engine:
         wanted = self._inference.engine
-        if wanted == "ollama":
-            return await self._look_at_ollama()
-        if wanted == "embedded":
-            return await self._start_embedded()
-        return await self._either()
+        if wanted != "auto":
+            return await self._reach(wanted)
+        either: tuple[EngineName, EngineName] = ("ollama", "embedded")
+        first, second = reversed(either) if self._without_ollama.now else either
+        try:
+            return await self._reach(first)
+        except InferenceError as error:
+            log.debug("%s cannot answer, so %s is tried: %s", first, second, error.message)
+        try:
+            return await self._reach(second)
+        except InferenceError as error:
+            failures = self._failures
+            model = self._inference.model
+            raise neither(failures["ollama"], failures["embedded"], model) from error
+
+    async def _reach(self, name: EngineName) -> Engine:
+        try:
+            reached = await (self.ollama.look() if name == "ollama" else self._embedded.start())
+        except InferenceError as error:
+            before = self._failures.get(name)
+            if before is None or before.message != error.message:
+                log.info("%s cannot answer: %s", name, error.message)
+            self._failures[name] = error
+            raise
+        self._failures.pop(name, None)
+        self.why = reached.why
+        return _engine(reached)
+
+    # --- remembering ------------------------------------------------------------------------
 
     def _looked(self, task: asyncio.Task[Engine]) -> None:
         self._looking_now, self._looked_at = None, monotonic()
@@ -184,120 +235,29 @@ class EngineChooser:
         identity = Identity(engine.name, engine.model, engine.digest, engine.version)
         asyncio.get_running_loop().run_in_executor(None, self._last_known.keep, identity)
 
-    async def _either(self) -> Engine:
-        try:
-            return await self._look_at_ollama()
-        except InferenceError as error:
-            no_ollama = error
-        log.info("Ollama cannot answer, so the embedded engine is tried: %s", no_ollama.message)
-        if models.installed() is None:
-            raise self._neither(no_ollama, "The embedded engine is not installed.")
-        try:
-            return await self._start_embedded()
-        except InferenceError as error:
-            raise self._neither(no_ollama, error.message) from error
-
-    def _neither(self, no_ollama: InferenceError, no_embedded: str) -> NoEngine:
-        model = self._inference.model
-        if isinstance(no_ollama, ModelMissing):
-            advice = f"run `ollama pull {model}`"
-        elif isinstance(no_ollama, EngineUnreachable):
-            advice = f"start Ollama (`ollama serve`) and run `ollama pull {model}`"
-        else:
-            advice = "put Ollama right"
-        return NoEngine(
-            f"No engine can answer. {no_ollama.message} {no_embedded} Do one of the two: {advice}, "
-            "or run `refrain models fetch`, which installs a small model of our own."
-        )
-
-    # --- Ollama -----------------------------------------------------------------------------
-
-    async def _look_at_ollama(self) -> Engine:
-        if self._ollama is None:
-            self._ollama = OllamaClient(self._inference.base_url, self._networking)
-        client = self._ollama
-        model = self._inference.model
-        seconds = min(self._networking.connect_timeout, LOOK_LONGEST_S)
-        target = failures.Target("ollama", client.base_url, "/api/tags", model)
-        try:
-            # To find nobody is an answer, so looking is not repeated.
-            async with asyncio.timeout(seconds), self._looking() as looking:
-                version, tags = await looking.version(), await looking.tags()
-        except TimeoutError as error:
-            raise EngineUnreachable(
-                f"{target.name} did not answer within {seconds:g} s. {target.start_it}"
-            ) from error
-        tag = find_tag(tags, model)
-        if tag is None:
-            raise failures.model_missing(target)
-        return Engine(
-            name="ollama",
-            model=tag.name,
-            digest=tag.digest,
-            version=version.version,
-            base_url=client.base_url,
-            max_logprobs=version.max_logprobs,
-            client=client,
-        )
-
-    def _looking(self) -> OllamaClient:
-        return OllamaClient(self._inference.base_url, evolve(self._networking, retries=0))
-
-    # --- embedded ---------------------------------------------------------------------------
-
-    async def _start_embedded(self) -> Engine:
-        # Only whoever needs the embedded engine pays for importing it.
-        from refrain_sidecar.inference.embedded import EmbeddedProcess, EmbeddedStartFailed
-
-        if models.installed() is None:
-            raise NoEngine(
-                "The embedded engine is not installed. Install it with `refrain models fetch`, or "
-                "set inference.engine to ollama."
-            )
-        if self._process is None:
-            self._process = EmbeddedProcess(
-                num_threads=self._num_thread, num_ctx=self._inference.num_ctx
-            )
-        try:
-            base_url = await self._process.start()
-        except EmbeddedStartFailed as error:
-            raise EngineFailed(
-                f"{error} Try `refrain models fetch`, which repairs what is broken."
-            ) from error
-        if self._embedded is not None and self._embedded.base_url != base_url.rstrip("/"):
-            await self._embedded.close()  # its process is gone, and with it all it served
-            self._embedded = None
-        if self._embedded is None:
-            self._embedded = OllamaClient(base_url, self._networking, "embedded", self._process.key)
-        client = self._embedded
-        version, tags = await client.version(), await client.tags()
-        if not tags:
-            raise EngineFailed(
-                f"The embedded engine at {client.base_url} names no model. Fetch it again with "
-                "`refrain models fetch`."
-            )
-        return Engine(
-            name="embedded",
-            model=tags[0].name,
-            digest=tags[0].digest,
-            version=version.version,
-            base_url=client.base_url,
-            max_logprobs=version.max_logprobs,
-            client=client,
-        )
-
-    # --- remembering ------------------------------------------------------------------------
-
     def _remembered(self) -> Engine | None:
         engine = self._engine
         if engine is None:
             return None
-        if engine.name == "embedded":
-            if self._process is not None and self._process.alive:
-                return engine
+        embedded = engine.name == "embedded"
+        if embedded and not self._embedded.alive:
             log.warning("The embedded engine has ended; it is started anew.")
             self.forget()
             return None
-        if monotonic() - self._looked_at > LOOK_AGAIN_S:
+        if embedded and self._inference.engine == "embedded":
+            return engine
+        if monotonic() - self._looked_at > (LOOK_FOR_OLLAMA_S if embedded else LOOK_AGAIN_S):
             self._look()
         return engine
+
+
+def _engine(reached: Reached) -> Engine:
+    return Engine(
+        name=reached.name,
+        model=reached.tag.name,
+        digest=reached.tag.digest,
+        version=reached.version.version,
+        base_url=reached.client.base_url,
+        max_logprobs=reached.version.max_logprobs,
+        client=reached.client,
+    )

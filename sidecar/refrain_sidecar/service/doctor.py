@@ -23,8 +23,8 @@ async def examine(parts: Assembly, config: LiveConfig) -> DoctorResult:
             _python(),
             *_configuration(config),
             _cache(parts),
-            _embedded(),
             await _engine(parts),
+            *_unused(parts),
             await _threads(parts),
         ]
     )
@@ -61,14 +61,6 @@ def _cache(parts: Assembly) -> Check:
             return Check("Cache", "warn", f"bypass: {state.reason}", fix)
 
 
-def _embedded() -> Check:
-    installed = models.installed()
-    if installed is None:
-        fix = "Run `refrain models fetch` to install it."
-        return Check("Embedded engine", "warn", "not installed", fix)
-    return Check("Embedded engine", "ok", f"{installed.model} at {installed.weights}", None)
-
-
 async def _engine(parts: Assembly) -> Check:
     try:
         engine = await parts.chooser.engine()
@@ -76,7 +68,22 @@ async def _engine(parts: Assembly) -> Check:
         given = "nothing is answered" if parts.chooser.found is None else "only hits are answered"
         return Check("Engine", "fail", error.message, f"Until then {given}.")
     message = f"{engine.name} {engine.version} with {engine.model} at {engine.base_url}"
-    return Check("Engine", "ok", message, None)
+    return Check("Engine", "ok", f"{message}, because {parts.chooser.why}", None)
+
+
+def _unused(parts: Assembly) -> Iterator[Check]:
+    """What became of the other engine: where none answers, the check before has said it of both."""
+    chooser, here = parts.chooser, models.installed()
+    answered = chooser.problem is None
+    if answered and (why := chooser.why_not("ollama")):
+        yield Check("Ollama", "ok", f"not used: {why}", None)
+    name = "Embedded engine"
+    if here is None:
+        yield Check(name, "warn", "not installed", "Run `refrain models fetch` to install it.")
+        return
+    why = chooser.why_not("embedded") if answered else None
+    unused = f", not used: {why}" if why else ""
+    yield Check(name, "ok", f"{here.model} at {here.weights}{unused}", None)
 
 
 async def _threads(parts: Assembly) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -49,10 +50,17 @@ def nobody() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-def having(*models: str, digest: str = "d1") -> Answer:
+def having(*models: str, digest: str = "d1", embedding: str = "", loaded: str = "") -> Answer:
+    """An Ollama whose models write text, but for the one that is `embedding` only."""
+
     async def answer(exchange: Exchange) -> None:
         if exchange.path == "/api/version":
             await exchange.reply(200, {"version": "0.33.0"})
+        elif exchange.path == "/api/ps":
+            await exchange.reply(200, {"models": [{"name": loaded}] if loaded else []})
+        elif exchange.path == "/api/show":
+            only = exchange.json["model"] == embedding
+            await exchange.reply(200, {"capabilities": ["embedding" if only else "completion"]})
         else:
             tags = [{"name": m, "model": m, "digest": digest, "size": 1} for m in models]
             await exchange.reply(200, {"models": tags})
@@ -123,6 +131,110 @@ async def test_the_name_may_leave_out_latest(
 
     assert (engine.name, engine.model, engine.digest) == ("ollama", "gemma3:latest", "d1")
     assert (engine.version, engine.max_logprobs) == ("0.33.0", 20)
+
+
+async def test_no_model_is_named_and_ollama_can_only_embed(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [having("nomic-embed-text:latest", embedding="nomic-embed-text:latest")]
+
+    with pytest.raises(NoEngine, match="no model that writes text") as caught:
+        await chooser_for(server.url, model="auto").engine()
+
+    assert "`ollama pull llama3.2:3b`" in caught.value.message
+
+
+async def test_a_loaded_model_that_only_embeds_is_passed_over_and_asked_about_once(
+    server: MisbehavingServer, chooser_for: Chooser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "LOOK_AGAIN_S", 0.0)
+    embedding = "nomic-embed-text:latest"
+
+    async def answer(exchange: Exchange) -> None:
+        if exchange.path != "/api/tags":
+            await having(embedding=embedding, loaded=embedding)(exchange)
+            return
+        models = [
+            {"name": name, "digest": name, "modified_at": f"2026-0{month}-01T00:00:00Z"}
+            for month, name in enumerate((embedding, "gemma3:4b", "qwen3:4b"), 1)
+        ]
+        await exchange.reply(200, {"models": models})
+
+    server.answers = [answer]
+    chooser = chooser_for(server.url, model="auto")
+
+    engine = await chooser.engine()
+    assert (engine.model, chooser.why) == ("qwen3:4b", "it was modified last")
+    looks = len(server.requests)
+    await _ask_until(chooser, lambda _: len(server.requests) >= 2 * looks)
+    asked = [request.json["model"] for request in server.requests if request.path == "/api/show"]
+    assert asked == [embedding, "qwen3:4b"]
+
+
+async def test_a_model_that_cannot_be_shown_is_passed_over(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        if exchange.path == "/api/show" and exchange.json["model"] == "damaged:1b":
+            await exchange.reply(500, {"error": "invalid file magic"})
+        else:
+            await having("damaged:1b", "gemma3:4b", loaded="damaged:1b")(exchange)
+
+    server.answers = [answer]
+
+    assert (await chooser_for(server.url, model="auto").engine()).model == "gemma3:4b"
+
+
+async def test_the_model_used_last_is_taken_again_by_the_next_process(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [having("gemma3:4b", "qwen3:4b", loaded="qwen3:4b")]
+    await chooser_for(server.url, model="auto").engine()
+    server.answers = [having("gemma3:4b", "qwen3:4b")]
+
+    async def used_last() -> bool:
+        chooser = chooser_for(server.url, model="auto")
+        return ((await chooser.engine()).model, chooser.why) == ("qwen3:4b", "it was used last")
+
+    began = time.monotonic()
+    while not await used_last():  # it is written down behind the answer
+        assert time.monotonic() - began < 60
+        await asyncio.sleep(0.01)
+
+
+async def test_a_model_that_changed_before_its_answer_is_stored_is_noticed(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [having("llama3.2:3b", digest="old")]
+    chooser = chooser_for(server.url)
+    engine = await chooser.engine()
+    assert await chooser.still(engine)
+    assert await chooser.engine() is engine
+
+    for change in (having("llama3.2:3b", digest="new"), having("gemma3:4b"), Exchange.hang):
+        server.answers = [change]
+        assert not await asyncio.wait_for(chooser.still(engine), 60)
+
+    server.answers = [having("llama3.2:3b", digest="new")]
+    assert (await chooser.engine()).digest == "new", "the old one is forgotten"
+
+
+async def test_of_those_who_saw_an_engine_go_only_the_first_says_so(
+    server: MisbehavingServer, chooser_for: Chooser
+) -> None:
+    server.answers = [having("llama3.2:3b", digest="old")]
+    chooser = chooser_for(server.url)
+    old = await chooser.engine()
+    error = EngineUnreachable("It closed the connection.")
+    chooser.gone(old, error)
+    assert chooser.why_not("ollama") == error.message
+
+    server.answers = [having("llama3.2:3b", digest="new")]
+    new = await chooser.engine()
+    assert new.digest == "new", "there is no other engine"
+    chooser.gone(old, error)
+    assert await chooser.engine() is new
+    assert chooser.why_not("ollama") is None
 
 
 async def test_those_who_ask_at_once_share_one_choice(

@@ -115,8 +115,8 @@ def test_doctor_makes_every_check_with_a_wrong_configuration(home: Home) -> None
         "Configuration",
         "Configuration",
         "Cache",
-        "Embedded engine",
         "Engine",
+        "Embedded engine",
         "CPU threads",
     ]
     assert f'{home.config}:1: inference.num_threads: expected "auto"' in failed[0]
