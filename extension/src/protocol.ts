@@ -20,6 +20,7 @@ export const CPU_THREADS = "refrain/cpuThreads";
 export const ENTRIES = "refrain/entries";
 export const EXPLAIN = "refrain/explain";
 export const DOCTOR = "refrain/doctor";
+export const MODELS = "refrain/models";
 export const STATS_CHANGED = "refrain/statsChanged";
 export const ENRICH_PROGRESS = "refrain/enrichProgress";
 export const SERVER_COMMAND_PREFIX = "refrain.server.";
@@ -272,6 +273,27 @@ export interface Check {
 
 export interface DoctorResult {
   checks: Check[];
+}
+
+export interface ModelsParams {
+  use?: string | null;
+}
+
+export interface ModelOffer {
+  engine: EngineName;
+  name: string;
+  digest: string;
+  bytes: number;
+  loaded: boolean;
+  installed: boolean;
+  inUse: boolean;
+}
+
+export interface ModelsResult {
+  models: ModelOffer[];
+  chosen: string;
+  problem: string | null;
+  written: string | null;
 }
 
 export interface EnrichProgress {

@@ -10,6 +10,7 @@ export interface Requests {
   "refrain/entries": { params: protocol.EntriesParams; result: protocol.EntryPage };
   "refrain/explain": { params: protocol.ExplainParams; result: protocol.Explanation };
   "refrain/doctor": { params: Record<string, never>; result: protocol.DoctorResult };
+  "refrain/models": { params: protocol.ModelsParams; result: protocol.ModelsResult };
 }
 
 export type Method = keyof Requests;

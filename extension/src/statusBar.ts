@@ -41,7 +41,9 @@ export class StatusBar implements Disposable {
   private render(): void {
     const face = statusText(this.sidecar.state, this.stats, this.working > 0, this.sidecar.stoppedBecause.message);
     this.item.text = face.text;
-    this.item.tooltip = new MarkdownString(face.tooltip, true);
+    const tooltip = new MarkdownString(face.tooltip, true);
+    tooltip.isTrusted = { enabledCommands: ["refrain.chooseModel"] };
+    this.item.tooltip = tooltip;
     this.item.backgroundColor = face.warning ? new ThemeColor("statusBarItem.warningBackground") : undefined;
     this.item.accessibilityInformation = { label: face.spoken };
   }

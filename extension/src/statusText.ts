@@ -78,11 +78,13 @@ function tooltip(stats: StatsResult): string {
   }
   paragraphs.push(
     `Time saved ${duration(stats.savedMs)} · ${count(stats.entries)} entries`,
-    stats.engine === null
-      ? "Engine: chosen at the first enrichment"
-      : `Engine: ${stats.engine.name} · \`${stats.engine.model}\``,
+    `Engine: ${engine(stats)} · [Choose Model…](command:refrain.chooseModel)`,
   );
   return paragraphs.join("\n\n");
+}
+
+function engine({ engine: found }: StatsResult): string {
+  return found === null ? "chosen at the first enrichment" : `${found.name} · \`${found.model}\``;
 }
 
 /** Text from elsewhere as Markdown that shows it literally, on one line. */

@@ -17,7 +17,7 @@ it("shows the hit rate, and a table row for each kind that was looked up", () =>
   assert.match(face.tooltip, /\| Stage 1 \| 2 \| 1 \| 67% \| 40 µs \| 50 µs \| 50 µs \|/);
   assert.doesNotMatch(face.tooltip, /API/);
   assert.match(face.tooltip, /Time saved 799 ms · 2 entries/);
-  assert.match(face.tooltip, /Engine: embedded · `smollm2:135m`/);
+  assert.match(face.tooltip, /Engine: embedded · `smollm2:135m` · \[Choose Model…\]\(command:refrain\.chooseModel\)/);
 });
 
 it("spins while an enrichment runs and while the sidecar starts", () => {

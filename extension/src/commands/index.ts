@@ -1,5 +1,6 @@
 import { commands } from "vscode";
 import type { CommandFactory, Context } from "../context";
+import { chooseModel } from "./chooseModel";
 import { calibrate, cpuThreads } from "./cpuThreads";
 import { doctor } from "./doctor";
 import { enrichSelection } from "./enrichSelection";
@@ -20,6 +21,7 @@ const COMMANDS: Record<string, CommandFactory> = {
   "refrain.explain": explain,
   "refrain.doctor": doctor,
   "refrain.openConfig": openConfig,
+  "refrain.chooseModel": chooseModel,
   "refrain.fetchModel": fetchModel,
   "refrain.restart": ({ sidecar }) => () => sidecar.restart(),
   "refrain.showLog": ({ log }) => () => log.show(),

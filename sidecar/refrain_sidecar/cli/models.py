@@ -1,7 +1,8 @@
-"""The embedded engine's engine and weights: `refrain models fetch`, `list` and `serve`."""
+"""The models that can answer: `refrain models list`, `use`, `fetch` and `serve`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -9,11 +10,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from refrain_sidecar.cli import show
 from refrain_sidecar.cli.session import Session, json_option, pass_session
+from refrain_sidecar.protocol import ModelsParams
 
 
 @click.group()
 def models() -> None:
-    """The embedded engine: a small model of Refrain's own, for machines without Ollama."""
+    """Ollama's models, and the embedded one: small, for machines without Ollama."""
 
 
 @models.command()
@@ -24,6 +26,11 @@ def fetch(session: Session) -> None:
     \b
     refrain models fetch
     """
+    fetch_embedded(session)
+
+
+def fetch_embedded(session: Session) -> None:
+    """Install the embedded engine while its progress is shown; a failure ends the command."""
     from refrain_sidecar.inference.models.fetch_failures import FetchFailed
     from refrain_sidecar.inference.models.fetching import fetch as fetch_missing
 
@@ -49,25 +56,31 @@ def fetch(session: Session) -> None:
 @json_option
 @pass_session
 def list_models(session: Session, as_json: bool) -> None:
-    """Show what is installed, and where.
+    """Show the models of both engines, with a mark at the one in use.
 
     \b
     refrain models list --json
     """
-    from refrain_sidecar.inference.models import installed
+    result = session.run(lambda service: service.models(ModelsParams()))
+    session.give(result, as_json, show.models)
 
-    found = installed()
-    if found is None:
-        session.fail("The embedded engine is not installed. Run `refrain models fetch`.")
-    session.give(
-        found,
-        as_json,
-        lambda found: (
-            f"{found.model}  {show.size(found.bytes)}  sha256:{found.digest[:12]}  "
-            f"{found.weights}\nllama.cpp through xllamacpp {found.engine_version}  "
-            f"{found.engine_dir or 'in this Python'}"
-        ),
-    )
+
+@models.command()
+@click.argument("name")
+@json_option
+@pass_session
+def use(session: Session, name: str, as_json: bool) -> None:
+    """Write down which model answers: NAME of Ollama's, `auto` or `embedded`.
+
+    \b
+    refrain models use qwen3:4b
+    refrain models use auto
+    """
+    from refrain_cache.settings import CONFIG_FOLDER, CONFIG_NAME
+
+    new = Path.cwd() / CONFIG_FOLDER / CONFIG_NAME
+    result = session.run(lambda service: service.models(ModelsParams(use=name), new))
+    session.give(result, as_json, show.model_choice)
 
 
 @models.command()

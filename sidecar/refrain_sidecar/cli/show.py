@@ -237,6 +237,36 @@ def entry_table(result: EntryPage) -> RenderableType:
     return Group(table, Text(f"{len(result.entries):,} of {result.total:,} entries", style="dim"))
 
 
+def models(result: p.ModelsResult) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", "model", "engine"):
+        table.add_column(heading)
+    table.add_column("size", justify="right", no_wrap=True)
+    for heading in ("state", "digest"):
+        table.add_column(heading, no_wrap=True)
+    for offer in result.models:
+        state = "loaded" if offer.loaded else "" if offer.installed else "not fetched"
+        table.add_row(
+            "[green]▶[/]" if offer.in_use else "",
+            escape(offer.name),
+            offer.engine,
+            size(offer.bytes),
+            state,
+            Text(offer.digest[:12], style="dim"),
+        )
+    notes = [Text(f"Chosen: {result.chosen}")]
+    if result.problem:
+        notes.append(Text(result.problem, style="yellow"))
+    return Group(table, *notes)
+
+
+def model_choice(result: p.ModelsResult) -> RenderableType:
+    answering = [offer.name for offer in result.models if offer.in_use]
+    now = f"{answering[0]} would answer now." if answering else "Nothing would answer now."
+    where = f"Written to {result.written}." if result.written else "It was so already."
+    return Text(f"Chosen: {result.chosen}. {now} {where}")
+
+
 def _age(seconds: float) -> str:
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= length:

@@ -92,6 +92,7 @@ class RefrainServer(LanguageServer):
             protocol.ENTRIES: lambda p: self.service.entries(p),
             protocol.EXPLAIN: lambda p: self.service.explain(p),
             protocol.DOCTOR: lambda: self.service.doctor(),
+            protocol.MODELS: lambda p: self.service.models(p),
         }
         for method, (params_class, _) in protocol.REQUESTS.items():
             self._register_verb(method, handler(params_class, verbs[method]))

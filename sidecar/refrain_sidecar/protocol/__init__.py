@@ -31,6 +31,7 @@ CPU_THREADS = "refrain/cpuThreads"
 ENTRIES = "refrain/entries"
 EXPLAIN = "refrain/explain"
 DOCTOR = "refrain/doctor"
+MODELS = "refrain/models"
 # Method names: notifications from the sidecar.
 STATS_CHANGED = "refrain/statsChanged"
 ENRICH_PROGRESS = "refrain/enrichProgress"
@@ -287,6 +288,46 @@ class DoctorResult:
     checks: list[Check]
 
 
+# --- refrain/models ------------------------------------------------------------------------
+
+
+@frozen
+class ModelsParams:
+    """`use` is written into the configuration: a model's name, "auto" or "embedded"."""
+
+    use: str | None = None
+
+
+@frozen
+class ModelOffer:
+    """A model that can answer. `in_use`: it does, or would if something were asked now.
+
+    The embedded one that is not `installed` can be fetched.
+    """
+
+    engine: EngineName
+    name: str
+    digest: str
+    bytes: int
+    loaded: bool
+    installed: bool = True
+    in_use: bool = False
+
+
+@frozen
+class ModelsResult:
+    """Ollama's models, in the order in which "auto" takes them, and the embedded one.
+
+    `chosen` is what is configured, in the words of `ModelsParams.use`; `problem` says why Ollama
+    offers none; `written` is the file that was changed, None if nothing was.
+    """
+
+    models: list[ModelOffer]
+    chosen: str
+    problem: str | None
+    written: str | None
+
+
 REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
     ENRICH: (EnrichParams, EnrichResult),
     STATS: (StatsParams, StatsResult),
@@ -296,5 +337,6 @@ REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
     ENTRIES: (EntriesParams, EntryPage),
     EXPLAIN: (ExplainParams, Explanation),
     DOCTOR: (None, DoctorResult),
+    MODELS: (ModelsParams, ModelsResult),
 }
 """The params (None: there are none) and the result of every request."""

@@ -22,14 +22,15 @@ from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.service.assembly import Assembly
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.doctor import examine
+from refrain_sidecar.service.models import models
 from refrain_sidecar.service.reading_ahead import ReadingAhead
 from refrain_sidecar.service.stages import Progress, enrich, parse_timestamp, silent
 from refrain_sidecar.service.warming import warm
 
 
 class Service:
-    """The verbs: enrich, stats, purge, warm, cpu_threads, entries, explain, doctor, and for the
-    command line export, import_ and verify.
+    """The verbs: enrich, stats, purge, warm, cpu_threads, entries, explain, doctor, models, and for
+    the command line export, import_ and verify.
 
     Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text);
     both carry a message that says what to do. The cache never fails them: it bypasses. Verbs that
@@ -169,6 +170,19 @@ class Service:
     async def doctor(self) -> protocol.DoctorResult:
         async with self.parts as parts:
             return await examine(parts, self.config)
+
+    async def models(
+        self, params: protocol.ModelsParams, new: Path | None = None
+    ) -> protocol.ModelsResult:
+        """What models there are, and which one answers; `params.use` chooses another.
+
+        That is written into the configuration, into `new` where there is none.
+
+        Raises InputRefused for a model nobody has or a configuration that cannot be written,
+        ConfigError for one that is wrong.
+        """
+        async with self.parts as parts:
+            return await models(parts, self.config.path or new, params)
 
     # --- the configuration and the engine -----------------------------------------------------
 

@@ -216,6 +216,23 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.ok(isAlive(sidecar));
   });
 
+  step('Choose Model… marks the model in use, and writes another choice down', async ({ workspace, window }) => {
+    const file = join(workspace, 'config', 'perf_config.json');
+    const chosen = async () => {
+      const { engine, model } = (JSON.parse(await readFile(file, 'utf8')) as Record<string, Record<string, string>>)['inference'] ?? {};
+      return { engine, model };
+    };
+    await window.quickPick.runAndChoose('Refrain: Choose Model…', /Automatic$/);
+    assert.match(await window.notifications.message(/Written to/), /perf_config\.json/);
+    assert.deepEqual(await chosen(), { engine: 'auto', model: 'auto' });
+    await window.notifications.clear();
+    await window.quickPick.runAndChoose('Refrain: Choose Model…', /smollm2:135m$/);
+    await window.notifications.message(/Written to/);
+    assert.deepEqual(await chosen(), { engine: 'embedded', model: 'auto' });
+    await window.notifications.clear();
+    await status(window).tooltipShows(/Engine: embedded · smollm2:135m/);
+  });
+
   step('Restart Sidecar starts another, which finds the answer on disk', async ({ server, window }) => {
     const before = await theSidecar(server);
     await window.quickPick.run('Refrain: Restart Sidecar');
