@@ -87,6 +87,11 @@ def fetch(progress: Progress = lambda done, total: None, wanted: Manifest | None
     return Fetched(after, bytes=sum(wheel.bytes for wheel in missing))
 
 
+def missing_bytes() -> int:
+    """How much `fetch` would download. Raises UnsupportedPlatform."""
+    return sum(wheel.bytes for wheel in _missing(manifest()))
+
+
 def _missing(wanted: Manifest) -> list[Wheel]:
     missing: list[Wheel] = []
     if engine_installed(wanted) is None:
