@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any
 
-from refrain_sidecar.config.settings import InferenceSettings
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.schemas import Schema, parsed
+from refrain_sidecar.inference.abilities import Abilities, KnownAbilities
 from refrain_sidecar.inference.choose import Engine, EngineChooser
-from refrain_sidecar.inference.errors import EngineUnreachable, ModelMissing
 from refrain_sidecar.inference.last_known import Identity
 from refrain_sidecar.inference.ollama.messages import (
-    ChatAnswer,
+    OLLAMA_MAX_LOGPROBS,
     ChatRequest,
+    Chunk,
+    GenerateRequest,
+    Generation,
     Message,
-    TokenLogprobs,
 )
 from refrain_sidecar.inference.ollama.options import frozen_options, shaping_options
 
 LOG = logging.getLogger("refrain")
 
+# The log-probability of each token that may come next, by its text.
+Logprobs = Mapping[str, float]
 
+# Longer than the pause between two requests for one text, shorter than a person's between two.
+_BETWEEN_REQUESTS = "2s"
 NO_SAMPLING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Asking:
     """One way to ask for both stages, so that no request makes the engine load the model anew."""
 
-    def __init__(self, chooser: EngineChooser, inference: InferenceSettings) -> None:
+    def __init__(self, chooser: EngineChooser, settings: Settings) -> None:
         self.chooser = chooser
-        self._inference = inference
-        self._options = frozen_options(inference, threads_in_force(inference))
+        self._inference = settings.inference
+        self._options = frozen_options(settings.inference, threads_in_force(settings.inference))
+        self._abilities = KnownAbilities(settings, self._options)
+        # 0 would unload the model after each of the requests that one text takes.
+        zero = str(settings.inference.keep_alive) in ("0", "0s")
+        self._keep_alive = _BETWEEN_REQUESTS if zero else settings.inference.keep_alive
 
     @property
     def num_ctx(self) -> int:
         """The context in tokens."""
         return self._inference.num_ctx
+
+    async def abilities(self, engine: Engine) -> Abilities:
+        """What the engine can do with its model. Raises InferenceError."""
+        return await self._abilities.of(engine)
 
     def identity(
         self,
@@ -65,30 +79,33 @@ class Asking:
 
     async def load(self, engine: Engine) -> None:
         """Have the model in memory, with the options every request carries."""
-        await engine.client.load(engine.model, self._options, self._inference.keep_alive)
+        await engine.client.load(engine.model, self._options, self._keep_alive)
+
+    async def read(self, engine: Engine, messages: Sequence[Message]) -> None:
+        """Have the engine read `messages`, so that its next answer to them begins sooner."""
+        await self._whole(engine, messages, {"num_predict": 1})
 
     async def next_token(
-        self,
-        engine: Engine,
-        messages: Sequence[Message],
-        *,
-        top: int = 0,
-        words: Sequence[str] = (),
-    ) -> TokenLogprobs | None:
-        """What may follow `messages`: the `top` likeliest tokens, or `words` in their order.
+        self, engine: Engine, messages: Sequence[Message], *, tokens: Sequence[str] = ()
+    ) -> Logprobs:
+        """What may follow `messages`, by log-probability.
 
-        `words` are scored by the embedded engine only. None if the engine tells nothing.
+        That is `tokens`, where the engine scores what it is given, else the likeliest 20; nothing
+        if it tells none.
         """
-        answer = await self._chat(
+        abilities = await self.abilities(engine)
+        if not abilities.logprobs:
+            return {}
+        answer = await self._whole(
             engine,
             messages,
             {"num_predict": 1},
-            top_logprobs=max(top, 1),
-            logprob_tokens=tuple(words),
+            top_logprobs=OLLAMA_MAX_LOGPROBS,
+            tokens=tuple(tokens) if abilities.scores_words else (),
         )
-        return answer.logprobs[0] if answer.logprobs else None
+        return dict(answer.logprobs[0].top) if answer.logprobs else {}
 
-    async def line(
+    async def text(
         self,
         engine: Engine,
         messages: Sequence[Message],
@@ -97,31 +114,20 @@ class Asking:
         attempt: int,
         warmer: float,
         sampling: Mapping[str, Any],
-    ) -> str:
-        """How the model goes on after `messages`, up to the end of the line or `cap` tokens.
+    ) -> AsyncGenerator[str, None]:
+        """How the model goes on after `messages`, piece by piece, in at most `cap` tokens.
 
         `attempt` counts from 0; each has another seed and a temperature higher by `warmer`.
+        Closing it (`contextlib.aclosing`) stops the model.
         """
         own = {
             "seed": self._inference.seed + attempt,
             "temperature": self._inference.temperature + warmer * attempt,
         }
-        added = {**sampling, **own, "num_predict": cap, "stop": ["\n"]}
-        return (await self._chat(engine, messages, added)).text
-
-    async def choice(
-        self, engine: Engine, messages: Sequence[Message], options: Sequence[str], *, cap: int
-    ) -> str:
-        """The first of `options` that the model begins to say when it may say nothing else.
-
-        Its first `cap` tokens decide: the rest of it is known. Raises InferenceError.
-        """
-        schema, greedy = {"enum": list(options)}, {"temperature": 0.0, "num_predict": cap}
-        said = (await self._chat(engine, messages, greedy, schema=schema)).text
-        for option in options:
-            if json.dumps(option, ensure_ascii=False).startswith(said):
-                return option
-        raise AnswerInvalid(f"{engine.model} said {said!r}, which begins none of the choices.")
+        added = {**sampling, **own, "num_predict": cap}
+        async with aclosing(await self._pieces(engine, messages, added)) as chunks:
+            async for chunk in chunks:
+                yield chunk.text
 
     async def json(
         self,
@@ -144,7 +150,7 @@ class Asking:
         faults: list[str] = []
         for seed in seeds:
             options = {**sampling, "num_predict": cap, "seed": seed}
-            answer = await self._chat(engine, messages, options, schema=schema)
+            answer = await self._whole(engine, messages, options, schema=schema)
             try:
                 value = parsed(answer.text, schema)
                 check(value)
@@ -159,7 +165,7 @@ class Asking:
             "(inference.model)."
         )
 
-    async def _chat(
+    async def _whole(
         self,
         engine: Engine,
         messages: Sequence[Message],
@@ -167,20 +173,52 @@ class Asking:
         *,
         schema: Schema | None = None,
         top_logprobs: int = 0,
-        logprob_tokens: tuple[str, ...] = (),
-    ) -> ChatAnswer:
-        request = ChatRequest(
-            model=engine.model,
-            messages=tuple(messages),
-            format=schema,
-            options={**self._options, **added},
-            keep_alive=self._inference.keep_alive,
-            top_logprobs=top_logprobs,
-            logprob_tokens=logprob_tokens,
+        tokens: tuple[str, ...] = (),
+    ) -> Generation:
+        asked = await self._request(
+            engine, messages, added, schema=schema, top_logprobs=top_logprobs, tokens=tokens
         )
-        try:
-            return await engine.client.chat(request)
-        except (EngineUnreachable, ModelMissing) as error:
-            LOG.info("The engine is chosen again with the next request: %s", error.message)
-            self.chooser.forget()
-            raise
+        if isinstance(asked, ChatRequest):
+            return await engine.client.chat(asked)
+        return await engine.client.generate(asked)
+
+    async def _pieces(
+        self, engine: Engine, messages: Sequence[Message], added: Mapping[str, Any]
+    ) -> AsyncGenerator[Chunk, None]:
+        asked = await self._request(engine, messages, added)
+        if isinstance(asked, ChatRequest):
+            return engine.client.stream_chat(asked)
+        return engine.client.stream_generate(asked)
+
+    async def _request(
+        self,
+        engine: Engine,
+        messages: Sequence[Message],
+        added: Mapping[str, Any],
+        *,
+        schema: Schema | None = None,
+        top_logprobs: int = 0,
+        tokens: tuple[str, ...] = (),
+    ) -> GenerateRequest | ChatRequest:
+        """Raw where the model's form is known: a chat may open another turn after a beginning."""
+        form = (await self.abilities(engine)).form
+        options = {**self._options, **added}
+        if form is None:
+            return ChatRequest(
+                engine.model,
+                tuple(messages),
+                format=schema,
+                options=options,
+                keep_alive=self._keep_alive,
+                top_logprobs=top_logprobs,
+            )
+        return GenerateRequest(
+            engine.model,
+            form.prompt(messages),
+            raw=True,
+            format=schema,
+            options=options,
+            keep_alive=self._keep_alive,
+            top_logprobs=top_logprobs,
+            logprob_tokens=tokens,
+        )

@@ -6,19 +6,37 @@ then the text, then what differs between naming the feeling and telling about it
 
 from __future__ import annotations
 
+import functools
 import json
 from hashlib import sha256
+from itertools import chain
 
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.inference.ollama.messages import Message
 
-STAGE1_ID = "stage1/2"
+STAGE1_ID = "stage1/3"
 
 _SYSTEM_1 = "You name the feeling of a short text with one word."
-# Ends where a feeling has to follow: after "very" the likeliest tokens are feelings, not articles.
-_PREFILL_SCORE = "The writer is feeling very"
-_PREFILL_DETAILS = " {feeling}.{when} Feelings and events as JSON:\n"
-_PREFILL_EVENT = " {feeling}.{when} What happened: "
+# Two of each primary, in mixed order: what a small model needs to know what it is asked for. Read
+# once, for they stand before every text.
+_EXAMPLES = (
+    ("We had cake in the garden and everybody sang for me.", "joyful"),
+    ("He lied to my face and then blamed me for it.", "betrayed"),
+    ("Tea, a blanket, rain on the roof, and nowhere to be.", "relaxed"),
+    ("The doctor wants to see me tomorrow and would not say why.", "anxious"),
+    ("I finished the marathon, and nobody thought I would.", "proud"),
+    ("Nobody came to the party, so I put the food away again.", "lonely"),
+    ("She said yes! I have been humming all day long.", "excited"),
+    ("Third time this week that they lost my order. Enough!", "frustrated"),
+    ("I sat by the lake for an hour and let the day go by.", "calm"),
+    ("There is somebody at the door, and I am alone in here.", "scared"),
+    ("They made me head of the team because my plan worked.", "confident"),
+    ("The house is so empty since mother died.", "grieving"),
+)
+_ANSWERED = "The writer is feeling very {feeling}."
+# Each ends where a feeling has to follow: after "very" the likeliest tokens are feelings, not
+# articles. What one of them hides another one shows.
+_PREFILLS_SCORE = ("The writer is feeling very", "The writer feels")
 _PREFILL_INVOKED = " {feeling}.{when} Whoever reads this will feel"
 _PREFILL_WORD = "The writer's feeling as JSON:\n"
 _WHEN = " It was written {phase}."
@@ -30,24 +48,16 @@ _IN_PHASE = {
 }
 
 
-def score_messages(text: str) -> tuple[Message, ...]:
-    """Whose next token is a word for the feeling of `text`."""
-    return _stage1(text, _PREFILL_SCORE)
-
-
-def details_messages(text: str, feeling: str, phase: Phase | None) -> tuple[Message, ...]:
-    """The same, going on to the JSON of invoked and expressed feelings and events."""
-    return _stage1(text, _told(_PREFILL_DETAILS, feeling, phase))
-
-
-def event_messages(text: str, feeling: str, phase: Phase | None) -> tuple[Message, ...]:
-    """The same, going on to an event of the text, quoted."""
-    return _stage1(text, _told(_PREFILL_EVENT, feeling, phase))
+def score_messages(text: str) -> tuple[tuple[Message, ...], ...]:
+    """Beginnings whose next token is a word for the feeling of `text`."""
+    return tuple(_stage1(text, prefill) for prefill in _PREFILLS_SCORE)
 
 
 def invoked_messages(text: str, feeling: str, phase: Phase | None) -> tuple[Message, ...]:
-    """The same, whose next token is a word for what the text makes its reader feel."""
-    return _stage1(text, _told(_PREFILL_INVOKED, feeling, phase))
+    """The first of these going on, to a word for what the text makes its reader feel."""
+    when = _WHEN.format(phase=_IN_PHASE[phase]) if phase else ""
+    told = _PREFILL_INVOKED.format(feeling=feeling, when=when)
+    return _stage1(text, _PREFILLS_SCORE[0] + told)
 
 
 def word_messages(text: str) -> tuple[Message, ...]:
@@ -55,17 +65,17 @@ def word_messages(text: str) -> tuple[Message, ...]:
     return _stage1(text, _PREFILL_WORD)
 
 
-def _told(prefill: str, feeling: str, phase: Phase | None) -> str:
-    when = _WHEN.format(phase=_IN_PHASE[phase]) if phase else ""
-    return _PREFILL_SCORE + prefill.format(feeling=feeling, when=when)
-
-
 def _stage1(text: str, prefill: str) -> tuple[Message, ...]:
-    return (
-        Message("system", _SYSTEM_1),
-        Message("user", f'"{text}"'),
-        Message("assistant", prefill),
+    return (*_before(), Message("user", f'"{text}"'), Message("assistant", prefill))
+
+
+@functools.cache
+def _before() -> tuple[Message, ...]:
+    turns = (
+        (Message("user", f'"{text}"'), Message("assistant", _ANSWERED.format(feeling=feeling)))
+        for text, feeling in _EXAMPLES
     )
+    return (Message("system", _SYSTEM_1), *chain.from_iterable(turns))
 
 
 def hash_of(*parts: object) -> str:
@@ -73,9 +83,9 @@ def hash_of(*parts: object) -> str:
     return sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
 
 
-SCORE_HASH = hash_of(_SYSTEM_1, _PREFILL_SCORE)
+SCORE_HASH = hash_of(_SYSTEM_1, _EXAMPLES, _ANSWERED, _PREFILLS_SCORE)
 STAGE1_HASH = hash_of(
     SCORE_HASH,
-    (_PREFILL_DETAILS, _PREFILL_EVENT, _PREFILL_INVOKED, _PREFILL_WORD),
+    (_PREFILL_INVOKED, _PREFILL_WORD),
     (_WHEN, _IN_PHASE),
 )

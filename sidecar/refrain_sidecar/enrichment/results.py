@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 
-# How the feeling was named: from the log-probability of every word of the wheel, from the
-# likeliest tokens only, or from a word generated under a schema.
+# How the feeling was named: from the log-probability of every feeling word, from the likeliest
+# tokens only, or from a word generated under a schema.
 Way = Literal["logprobs", "top_logprobs", "generated"]
 
 
@@ -18,7 +18,9 @@ class WheelPlace(TypedDict):
 
 
 class Provenance(TypedDict):
-    """What made an answer. `prompt` is the prompt's id; `offline`: given while it was away."""
+    """What made an answer. `prompt` is the prompt's id; `lacks` says what the model could not do
+    and was done in a lesser way; `offline`: given while the engine was away.
+    """
 
     engine: str
     model: str
@@ -26,6 +28,7 @@ class Provenance(TypedDict):
     version: str
     prompt: str
     way: Way
+    lacks: list[str]
     offline: NotRequired[bool]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, cast
 
 import fastjsonschema
@@ -11,9 +12,6 @@ import fastjsonschema
 from refrain_sidecar.enrichment.wheel import WHEEL
 
 Schema = Mapping[str, Any]
-# An answer must fit the caps of 120 and 160 tokens however it comes out: a token is at least one
-# character, and about four in English.
-MAX_INVOKED = 2
 # The feeling named counts as expressed anyway; this is one beside it.
 MAX_EXPRESSED = 1
 MAX_EVENTS = 1
@@ -22,17 +20,6 @@ LINE_CHARS = 56
 TIP_CHARS = 60
 CLOSING_CHARS = 72
 TONES = ("warm", "bright", "gentle", "calm", "steady", "tender", "hopeful", "soothing")
-
-
-def details(feelings: Sequence[str]) -> Schema:
-    """Stage 1's generated part, with the words of the wheel it may choose from."""
-    word = {"enum": list(feelings)}
-    phrase = {"type": "string", "minLength": 3, "maxLength": EVENT_CHARS}
-    return _object(
-        events=_some(phrase, MAX_EVENTS),
-        expressed=_some(word, MAX_EXPRESSED),
-        invoked=_some(word, MAX_INVOKED),
-    )
 
 
 def feeling(words: Sequence[str]) -> Schema:
@@ -47,10 +34,6 @@ def _object(**properties: Any) -> Schema:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _some(item: Schema, most: int) -> Schema:
-    return {"type": "array", "items": item, "minItems": 1, "maxItems": most}
 
 
 def _three(chars: int) -> Schema:
@@ -109,8 +92,11 @@ ENRICHMENT: Schema = _object(
         version={"type": "string"},
         prompt=_SHORT,
         way={"enum": ["logprobs", "top_logprobs", "generated"]},
+        lacks={"type": "array", "items": _SHORT},
     ),
 )
+
+ENRICHMENT_HASH = sha256(json.dumps(ENRICHMENT, sort_keys=True).encode()).hexdigest()[:16]
 
 WRITING: Schema = _object(
     poem=_three(LINE_CHARS),

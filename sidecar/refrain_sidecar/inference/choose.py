@@ -14,7 +14,6 @@ from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.inference.errors import InferenceError, ModelMissing
 from refrain_sidecar.inference.last_known import Identity, LastKnown
 from refrain_sidecar.inference.ollama.client import OllamaClient
-from refrain_sidecar.inference.ollama.messages import OLLAMA_MAX_LOGPROBS
 from refrain_sidecar.inference.reaching.neither import neither
 from refrain_sidecar.inference.reaching.reached import Reached
 from refrain_sidecar.inference.reaching.shunning import Shunning
@@ -35,16 +34,10 @@ AWAY_S = 2.0
 
 @frozen
 class Engine(Identity):
-    """What answers. `max_logprobs` is how many alternatives a token it gives."""
+    """What answers; what it can do with its model is told by `abilities`."""
 
     base_url: str
-    max_logprobs: int
     client: OllamaClient
-
-    @property
-    def scores_words(self) -> bool:
-        """Whether it scores any words asked for (`logprob_tokens`), as Ollama does not."""
-        return self.max_logprobs > OLLAMA_MAX_LOGPROBS
 
 
 @frozen
@@ -258,6 +251,5 @@ def _engine(reached: Reached) -> Engine:
         digest=reached.tag.digest,
         version=reached.version.version,
         base_url=reached.client.base_url,
-        max_logprobs=reached.version.max_logprobs,
         client=reached.client,
     )

@@ -45,8 +45,8 @@ class AsyncHybridScorer:
         self._cache = cache
         self._settings = settings
         self._log = log
-        self._asking = Asking(chooser, settings.inference)
-        self._naming = Naming(self._asking)
+        self._asking = Asking(chooser, settings)
+        self._naming = Naming(self._asking, settings)
 
     async def prepare(self) -> None:
         """Load the model and compute what every text needs. Raises InferenceError."""
@@ -101,8 +101,7 @@ class AsyncHybridScorer:
         identity = self._asking.identity(
             engine,
             prompt=f"{prompts.STAGE1_ID} {prompts.STAGE1_HASH}",
-            # The words offered vary with the text; the text is in the key already.
-            schema=schemas.details(WHEEL.words),
+            schema=schemas.ENRICHMENT_HASH,
             cap=self._settings.inference.num_predict_short,
         )
         params = {} if phase is None else {"phase": phase}
@@ -122,15 +121,9 @@ class AsyncHybridScorer:
 
     async def _answer(self, reading: Reading, phase: Phase | None, engine: Engine) -> Enrichment:
         named = await self._naming.name(engine, reading.text)
-        told = await tell(
-            self._asking,
-            engine,
-            reading.text,
-            named.scored,
-            phase,
-            cap=self._settings.inference.num_predict_short,
-        )
-        return _enrichment(reading, named, told, engine)
+        told = await tell(self._asking, engine, reading.text, named.scored, phase)
+        lacks = (await self._asking.abilities(engine)).lacks
+        return _enrichment(reading, named, told, engine, lacks)
 
 
 def validate(value: Any) -> None:
@@ -146,7 +139,9 @@ def _label(value: Enrichment) -> str:
     return f"{wheel['primary']}/{wheel['secondary']}/{wheel['tertiary']}"
 
 
-def _enrichment(reading: Reading, named: Named, told: Told, engine: Engine) -> Enrichment:
+def _enrichment(
+    reading: Reading, named: Named, told: Told, engine: Engine, lacks: Sequence[str]
+) -> Enrichment:
     scored: Scored = named.scored
     language = language_warning(reading.text)
     return Enrichment(
@@ -172,5 +167,6 @@ def _enrichment(reading: Reading, named: Named, told: Told, engine: Engine) -> E
             "version": engine.version,
             "prompt": prompts.STAGE1_ID,
             "way": named.way,
+            "lacks": list(lacks),
         },
     )

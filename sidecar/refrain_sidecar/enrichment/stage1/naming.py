@@ -1,28 +1,25 @@
-"""Names the feeling of a text by what the model gives each word of the wheel."""
+"""Names the feeling of a text by what the model gives feeling words as the next one."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from attrs import frozen
 
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import prompts
 from refrain_sidecar.enrichment.asking import Asking
+from refrain_sidecar.enrichment.lexicon import PLACES
 from refrain_sidecar.enrichment.results import Way
 from refrain_sidecar.enrichment.schemas import feeling
-from refrain_sidecar.enrichment.stage1.evidence import (
-    CONTENT_FREE,
-    Logprobs,
-    baseline,
-    evidence,
-    from_top,
-)
-from refrain_sidecar.enrichment.stage1.readout import fitted, plain
+from refrain_sidecar.enrichment.stage1.evidence import ORDINARY, Heard, leaning
+from refrain_sidecar.enrichment.stage1.readout import fitted
 from refrain_sidecar.enrichment.stage1.scoring import Scored, at, scored
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.choose import Engine
-from refrain_sidecar.inference.ollama.messages import OLLAMA_MAX_LOGPROBS
+from refrain_sidecar.inference.remembered import Remembered
 
 LOG = logging.getLogger("refrain")
 
@@ -31,6 +28,9 @@ LOG = logging.getLogger("refrain")
 GENERATED_CONFIDENCE = 0.39
 # Tokens for `{"feeling":"…"}` with the longest word.
 _GENERATED_CAP = 24
+# Words asked of an engine that scores what it is given, with the blank before them as they would
+# follow in a sentence.
+WORDS = tuple(f" {word}" for word in PLACES)
 
 
 @frozen
@@ -41,59 +41,57 @@ class Named:
     way: Way
 
 
-class Naming:
-    """Remembers, per model digest, what the model says of texts without content."""
+@frozen
+class Leaning:
+    """What a model gives tokens on ordinary texts, for each beginning."""
 
-    def __init__(self, asking: Asking) -> None:
+    usual: tuple[Mapping[str, float], ...]
+
+
+class Naming:
+    """Finds out once, per model digest and prompt, what the model says of ordinary texts."""
+
+    def __init__(self, asking: Asking, settings: Settings) -> None:
         self._asking = asking
-        self._baselines: dict[str, dict[str, float]] = {}
+        self._remembered = Remembered(settings.caching)
+        self._leanings: dict[str, Leaning] = {}
         self._observing = asyncio.Lock()
 
     async def prepare(self, engine: Engine) -> None:
-        """Have the baseline, and the state of the static prefix, before the first text comes."""
-        if await self._baseline(engine) is not None:
-            await self.logprobs(engine, CONTENT_FREE[0])
+        """Have the leaning, and the state of the static prefix, before the first text comes."""
+        if (await self._asking.abilities(engine)).logprobs:
+            await self._leaning(engine)
+            await self._asking.read(engine, prompts.score_messages("")[0])
 
     async def name(self, engine: Engine, text: str) -> Named:
         """The feeling of `text` (defused and cut to size). Raises InferenceError, AnswerInvalid."""
-        usual = await self._baseline(engine)
-        found = await self.logprobs(engine, text) if usual is not None else None
-        if usual is None or found is None:
+        abilities = await self._asking.abilities(engine)
+        heard = await self.heard(engine, text) if abilities.logprobs else ()
+        if not all(heard) or not heard:
             return await self._generated(engine, text)
-        readout = fitted(engine.digest, prompts.SCORE_HASH) if engine.scores_words else None
-        way: Way = "logprobs" if engine.scores_words else "top_logprobs"
-        return Named(scored(evidence(found, usual), readout or plain()), way)
+        way: Way = "logprobs" if abilities.scores_words else "top_logprobs"
+        readout = fitted(abilities.family, prompts.SCORE_HASH, way)
+        usual = readout.usual if readout else (await self._leaning(engine)).usual
+        return Named(scored(heard, usual, readout), way)
 
-    async def _baseline(self, engine: Engine) -> dict[str, float] | None:
-        """None for an engine that tells no probabilities."""
-        known = fitted(engine.digest, prompts.SCORE_HASH) if engine.scores_words else None
-        if known is not None and known.baseline is not None:
-            return dict(known.baseline)
+    async def heard(self, engine: Engine, text: str) -> Heard:
+        """What may follow each of the beginnings; nothing if the engine does not tell."""
+        return [
+            await self._asking.next_token(engine, messages, tokens=WORDS)
+            for messages in prompts.score_messages(text)
+        ]
+
+    async def _leaning(self, engine: Engine) -> Leaning:
+        who = (engine.digest, engine.version, prompts.SCORE_HASH)
         async with self._observing:
-            if engine.digest not in self._baselines:
-                observed = [await self.logprobs(engine, text) for text in CONTENT_FREE]
-                seen = [one for one in observed if one is not None]
-                if not seen:
-                    LOG.info("%s tells no probabilities: feelings are generated.", engine.model)
-                    return None
-                self._baselines[engine.digest] = baseline(seen)
-            return self._baselines[engine.digest]
-
-    async def logprobs(self, engine: Engine, text: str) -> Logprobs | None:
-        """How likely each word of the wheel follows; None if the engine does not tell."""
-        messages = prompts.score_messages(text)
-        if engine.scores_words:
-            # With the blank before it, as the word would follow in a sentence.
-            words = [f" {word}" for word in WHEEL.words]
-            token = await self._asking.next_token(engine, messages, words=words)
-            if token is None:
-                return None
-            return {word.strip(): logprob for word, logprob in token.top}
-        if engine.max_logprobs < 1:
-            return None
-        top = min(engine.max_logprobs, OLLAMA_MAX_LOGPROBS)
-        token = await self._asking.next_token(engine, messages, top=top)
-        return None if token is None else from_top(token.top, WHEEL.words)
+            if engine.digest not in self._leanings:
+                known = self._remembered.read("leaning", who, Leaning)
+                if known is None:
+                    texts = [await self.heard(engine, text) for text in ORDINARY]
+                    known = Leaning(leaning(texts))
+                    self._remembered.keep("leaning", who, known)
+                self._leanings[engine.digest] = known
+            return self._leanings[engine.digest]
 
     async def _generated(self, engine: Engine, text: str) -> Named:
         schema = feeling(WHEEL.tertiaries)

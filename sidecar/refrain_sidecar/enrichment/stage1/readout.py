@@ -1,73 +1,89 @@
-"""How evidence becomes probabilities: the same for every model, or fitted to one.
+"""How a known model's next tokens become probabilities of the primaries. Pure but for its files.
 
-A fitted readout lies in `readouts/`, named for the first 12 digits of its model's digest, and
-belongs to one scoring prompt. `python -m tests.bench.fit_readout` makes it from the tuning set.
+A fitted readout lies in `readouts/`, named for the model's family and the way it is heard, and
+belongs to one prompt. `python -m tests.bench.fit_readout` makes it from the tuning sets. Of a model
+without one, the lexicon alone is asked (`scoring`).
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from attrs import frozen
 
+from refrain_sidecar.enrichment.results import Way
+from refrain_sidecar.enrichment.stage1.evidence import Heard
 from refrain_sidecar.enrichment.wheel import WHEEL
-
-DIGEST_DIGITS = 12
-# Sharpness of the plain readout: the factor on a primary's mean evidence that makes its
-# probabilities honest on the tuning set with SmolLM2-135M. Other models get it unchecked.
-PLAIN_SCALE = 2.0
 
 
 @frozen
 class Readout:
-    """Weights from each word's evidence to each primary's score.
+    """Weights from each token's evidence to each primary, for each beginning.
 
-    `baseline` is the model's content-free log-probabilities where they are known beforehand, and
-    `usual` the mean evidence of each word over ordinary texts; `temperature` flattens the scores.
+    `usual` is the mean log-probability of each token on the tuning set, `temperature` flattens the
+    scores until they are honest on texts the weights were not fitted to.
     """
 
-    weights: Mapping[str, Mapping[str, float]]
-    bias: Mapping[str, float]
+    weights: tuple[Mapping[str, Sequence[float]], ...]
+    usual: tuple[Mapping[str, float], ...]
+    bias: Sequence[float]
     temperature: float
-    usual: Mapping[str, float]
-    baseline: Mapping[str, float] | None
+
+    def scores(self, heard: Heard) -> dict[str, float]:
+        """The primaries' scores, whose softmax is their probabilities."""
+        found = list(self.bias)
+        for logprobs, weights, usual in zip(heard, self.weights, self.usual, strict=True):
+            for token, logprob in centred(logprobs, usual).items():
+                for at, weight in enumerate(weights[token]):
+                    found[at] += weight * logprob
+        return {
+            primary: score / self.temperature
+            for primary, score in zip(WHEEL.primaries, found, strict=True)
+        }
+
+
+def centred(logprobs: Mapping[str, float], usual: Mapping[str, float]) -> dict[str, float]:
+    """Each known token's log-probability beyond the usual, less their mean.
+
+    A token out of sight has the least that is in sight, or its usual where that is less.
+    """
+    lowest = min(logprobs.values(), default=0.0)
+    lifted = {
+        token: logprobs.get(token, min(lowest, usually)) - usually
+        for token, usually in usual.items()
+    }
+    mean = math.fsum(lifted.values()) / max(len(lifted), 1)
+    return {token: lift - mean for token, lift in lifted.items()}
 
 
 @functools.cache
-def plain() -> Readout:
-    """Every word of a primary counts alike; nothing is known about the model."""
-    share = PLAIN_SCALE / len(WHEEL.words_of(WHEEL.primaries[0]))
-    return Readout(
-        weights={
-            primary: dict.fromkeys(WHEEL.words_of(primary), share) for primary in WHEEL.primaries
-        },
-        bias=dict.fromkeys(WHEEL.primaries, 0.0),
-        temperature=1.0,
-        usual=dict.fromkeys(WHEEL.words, 0.0),
-        baseline=None,
-    )
-
-
-@functools.cache
-def fitted(digest: str, prompt_hash: str) -> Readout | None:
-    """The readout fitted to the model of `digest` under a scoring prompt, or None."""
-    name = f"{digest.removeprefix('sha256:')[:DIGEST_DIGITS]}.json"
-    file = files("refrain_sidecar.enrichment.stage1").joinpath("readouts", name)
-    if not file.is_file():
+def fitted(family: str, prompt_hash: str, way: Way) -> Readout | None:
+    """The readout for models of `family` heard in one `way` under a prompt, or None."""
+    file = files("refrain_sidecar.enrichment.stage1").joinpath("readouts", file_name(family, way))
+    if not family or not file.is_file():
         return None
     data = json.loads(file.read_text("utf-8"))
-    if data["prompt"] != prompt_hash or data["words"] != list(WHEEL.words):
+    if data["prompt"] != prompt_hash:
         return None
-    words = data["words"]
+    tokens = data["tokens"]
     return Readout(
-        weights={
-            primary: dict(zip(words, row, strict=True)) for primary, row in data["weights"].items()
-        },
+        weights=tuple(
+            dict(zip(known, rows, strict=True))
+            for known, rows in zip(tokens, data["weights"], strict=True)
+        ),
+        usual=tuple(
+            dict(zip(known, row, strict=True))
+            for known, row in zip(tokens, data["usual"], strict=True)
+        ),
         bias=data["bias"],
         temperature=data["temperature"],
-        usual=dict(zip(words, data["usual"], strict=True)),
-        baseline=dict(zip(words, data["baseline"], strict=True)),
     )
+
+
+def file_name(family: str, way: Way) -> str:
+    """Where the readout of a family, heard in one way, lies in `readouts/`."""
+    return f"{family.replace(' ', '-')}.{way}.json"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 
+from refrain_sidecar.enrichment.stage1.evidence import Heard, Logprobs, lifts, secondaries
 from refrain_sidecar.enrichment.stage1.readout import Readout
 from refrain_sidecar.enrichment.wheel import WHEEL, Place, Secondary
 
 # Below this the primary is more likely wrong than right.
 LOW_CONFIDENCE = 0.5
-# How much a secondary's own name counts beside the mean of its seven words: best of 0, ¼, ½, ¾, 1
-# on the tuning set (0.65, 0.69, 0.71, 0.68, 0.64 right).
-_OWN_NAME = 0.5
+# Sharpness of the lexicon alone: the factor on a primary's share of the evidence that makes its
+# probability honest on the tuning sets. For models that no readout was fitted to.
+PLAIN_SCALE = 4.0
 # Beside the first choice, so many of the secondary's siblings may be named as invoked or expressed.
 PLAUSIBLE_WORDS = 12
 _STEPS = 10_000
@@ -35,22 +36,15 @@ class Scored:
         return self.scores[self.place.primary]
 
 
-def scored(evidence: Mapping[str, float], readout: Readout) -> Scored:
-    """Where `evidence` (centred log-probability ratios, one for each word) puts a text."""
-    scores = _softmax(
-        {
-            primary: readout.bias[primary]
-            + sum(weight * evidence[word] for word, weight in readout.weights[primary].items())
-            for primary in WHEEL.primaries
-        },
-        readout.temperature,
-    )
-    lift = {word: evidence[word] - readout.usual[word] for word in WHEEL.words}
+def scored(heard: Heard, usual: Sequence[Logprobs], readout: Readout | None) -> Scored:
+    """Where what was heard puts a text: by `readout`, or by the lexicon alone."""
+    spoken_for = secondaries(heard, usual)
+    scores = _softmax(readout.scores(heard) if readout else _by_lexicon(spoken_for))
+    lift = lifts(heard, usual)
     primary = max(scores, key=lambda name: scores[name])
-    within = {secondary.name: _secondary_lift(secondary, lift) for secondary in WHEEL.secondaries}
-    secondary = max(WHEEL.rings[primary], key=lambda it: within[it.name])
+    secondary = max(WHEEL.rings[primary], key=lambda it: spoken_for[it.name])
     tertiary = max(secondary.tertiaries, key=lambda word: lift[word])
-    shares = _shares(scores, within)
+    shares = _shares(scores, spoken_for)
     return Scored(
         place=Place(primary, secondary.name, tertiary),
         scores=_rounded(scores),
@@ -76,17 +70,22 @@ def at(place: Place, confidence: float) -> Scored:
     )
 
 
-def _secondary_lift(secondary: Secondary, lift: Mapping[str, float]) -> float:
-    mean = sum(lift[word] for word in secondary.words) / len(secondary.words)
-    return _OWN_NAME * lift[secondary.name] + (1 - _OWN_NAME) * mean
+def _by_lexicon(spoken_for: Mapping[str, float]) -> dict[str, float]:
+    """Each primary's share of all that was said, as a score."""
+    said = {
+        primary: sum(spoken_for[it.name] for it in ring) for primary, ring in WHEEL.rings.items()
+    }
+    whole = sum(said.values()) or 1.0
+    return {primary: PLAIN_SCALE * it / whole for primary, it in said.items()}
 
 
-def _shares(scores: Mapping[str, float], within: Mapping[str, float]) -> dict[Secondary, float]:
-    """Each secondary's probability: its primary's, shared out by the siblings' lifts."""
+def _shares(scores: Mapping[str, float], spoken_for: Mapping[str, float]) -> dict[Secondary, float]:
+    """Each secondary's probability: its primary's, shared out by what speaks for the siblings."""
     shares: dict[Secondary, float] = {}
     for primary, ring in WHEEL.rings.items():
-        siblings = _softmax({it.name: within[it.name] for it in ring}, 1.0)
-        shares |= {it: scores[primary] * siblings[it.name] for it in ring}
+        # One more for each, so that silence is shared out evenly.
+        whole = sum(spoken_for[it.name] + 1 for it in ring)
+        shares |= {it: scores[primary] * (spoken_for[it.name] + 1) / whole for it in ring}
     return shares
 
 
@@ -102,9 +101,9 @@ def _plausible(
     return tuple(dict.fromkeys((*first, *ranked)))[:PLAUSIBLE_WORDS]
 
 
-def _softmax(scores: Mapping[str, float], temperature: float) -> dict[str, float]:
+def _softmax(scores: Mapping[str, float]) -> dict[str, float]:
     top = max(scores.values())
-    powers = {name: math.exp((score - top) / temperature) for name, score in scores.items()}
+    powers = {name: math.exp(score - top) for name, score in scores.items()}
     total = sum(powers.values())
     return {name: power / total for name, power in powers.items()}
 

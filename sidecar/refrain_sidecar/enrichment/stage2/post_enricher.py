@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from refrain_cache import AsyncCache, Fingerprint, Outcome, fingerprint
@@ -16,16 +15,19 @@ from refrain_sidecar.enrichment.keeping import kept
 from refrain_sidecar.enrichment.phase import Moment, Phase, phase_of
 from refrain_sidecar.enrichment.results import Enrichment, PostEnriched, PostEnrichment
 from refrain_sidecar.enrichment.stage2 import writing_prompt
-from refrain_sidecar.enrichment.stage2.line_writing import read_examples, write_lines
-from refrain_sidecar.enrichment.stage2.writing import check_writing, tidied
+from refrain_sidecar.enrichment.stage2.line_writing import (
+    SAMPLING,
+    Told,
+    read_examples,
+    silent,
+    write_lines,
+)
+from refrain_sidecar.enrichment.stage2.writing import check_writing
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.last_known import Identity
 
 KIND = "stage2_enrichment"
-# Keeps a small model from going round in circles and from copying its examples, which lie within
-# this many tokens. Such options do not make an engine load the model anew.
-SAMPLING = MappingProxyType({"repeat_penalty": 1.15, "repeat_last_n": 256})
 
 
 class AsyncPostEnricher:
@@ -41,26 +43,32 @@ class AsyncPostEnricher:
         self._cache = cache
         self._cap = settings.inference.num_predict_long
         self._log = log
-        self._asking = Asking(chooser, settings.inference)
+        self._asking = Asking(chooser, settings)
 
     async def prepare(self) -> None:
         """Have the engine read what stands before every feeling: a second each, once.
 
-        Only the embedded engine, whose KV cache keeps all of it beside Stage 1's. Others may
-        have one slot, and what Stage 1 prepared there is worth more. Raises InferenceError.
+        Only one that keeps all of it beside Stage 1's. Others may have one slot, and what Stage 1
+        prepared there is worth more. Raises InferenceError.
         """
         engine = await self._asking.chooser.engine()
-        if engine.name == "embedded":
+        if (await self._asking.abilities(engine)).keeps_prompts:
             for primary in WHEEL.primaries:
                 await read_examples(self._asking, engine, primary)
 
     async def write(
-        self, result: Mapping[str, Any], *, timestamp: Moment = None, fresh: bool = False
+        self,
+        result: Mapping[str, Any],
+        *,
+        timestamp: Moment = None,
+        fresh: bool = False,
+        told: Told = silent,
     ) -> Outcome[PostEnrichment]:
         """What is written to the feelings of `result`, of which `wheel` and `invoked` are read.
 
-        Of `timestamp` only the phase of day counts. Raises InputRefused when `result` is not on
-        the wheel, InferenceError, AnswerInvalid; nothing is stored then.
+        Of `timestamp` only the phase of day counts. `told` hears of each line (its place from 0,
+        its text) while the model writes; of a stored answer it hears nothing. Raises InputRefused
+        when `result` is not on the wheel, InferenceError, AnswerInvalid; nothing is stored then.
         """
         place, invoked = feelings_of(result)
         phase = phase_of(timestamp)
@@ -68,7 +76,7 @@ class AsyncPostEnricher:
             self._cache,
             self._asking.chooser,
             lambda known: self._fingerprint(place, invoked, phase, known),
-            lambda engine: self._compute(place, invoked, phase, engine),
+            lambda engine: self._compute(place, invoked, phase, engine, told),
             fresh=fresh,
             validate=check_writing,
             label=lambda _: str(place),
@@ -112,20 +120,16 @@ class AsyncPostEnricher:
         return fingerprint(KIND, content, params=params, identity=identity, private=())
 
     async def _compute(
-        self, place: Place, invoked: tuple[str, ...], phase: Phase | None, engine: Engine
+        self,
+        place: Place,
+        invoked: tuple[str, ...],
+        phase: Phase | None,
+        engine: Engine,
+        told: Told,
     ) -> PostEnrichment:
-        if engine.name == "embedded":
-            return await write_lines(self._asking, engine, place, invoked, phase, cap=self._cap)
-        messages = writing_prompt.writing_messages(place, invoked, phase)
-        answer = await self._asking.json(
-            engine,
-            messages,
-            schemas.WRITING,
-            cap=self._cap,
-            check=check_writing,
-            sampling=SAMPLING,
+        return await write_lines(
+            self._asking, engine, place, invoked, phase, cap=self._cap, told=told
         )
-        return tidied(answer)
 
 
 def feelings_of(result: Mapping[str, Any]) -> tuple[Place, tuple[str, ...]]:

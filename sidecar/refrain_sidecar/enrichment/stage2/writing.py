@@ -7,8 +7,6 @@ from collections.abc import Collection
 from typing import Any
 
 from refrain_sidecar.enrichment import schemas
-from refrain_sidecar.enrichment.ending import ended
-from refrain_sidecar.enrichment.results import PostEnrichment
 
 _fits = schemas.checker(schemas.WRITING)
 # Words of the form, not of the writing: a model that runs out of ideas echoes them.
@@ -24,18 +22,14 @@ _UNKIND = re.compile(
     r"|(lost|alone) (forever|yourself))\b",
     re.IGNORECASE,
 )
+# How a sentence about somebody begins, and not a thing to do.
+_TELLING = re.compile(
+    r"(i|we|you|he|she|it|they|this|that|these|those|there|my|your|our|his|her|the|an?|if|when"
+    r"|what|how|why|who|but|and|because|in|on|at|for|with|as|some|every|each|no|not|yes)\b",
+    re.IGNORECASE,
+)
 _LEAST = 8
 _FILLER = " \t\n\"'`*-–—•"
-
-
-def tidied(answer: Any) -> PostEnrichment:
-    """An answer that passed `check_writing`, with blanks and list marks taken off."""
-    return PostEnrichment(
-        poem=[tidy(line) for line in answer["poem"]],
-        tips=[tidy(tip) for tip in answer["tips"]],
-        closing=tidy(answer["closing"]),
-        tone=answer["tone"],
-    )
 
 
 def check_writing(answer: Any) -> None:
@@ -64,9 +58,15 @@ def check_line(text: str, taken: Collection[str]) -> None:
         raise ValueError(f"{text!r} is there already")
 
 
+def check_tip(text: str) -> None:
+    """Raises ValueError for a tip that tells something instead of saying what to do."""
+    if _TELLING.match(text):
+        raise ValueError(f"{text!r} does not say what to do")
+
+
 def cut(text: str, chars: int) -> str:
-    """The first line of `text`; one longer than `chars` ends at a clause, or at a word."""
-    line = text.strip().partition("\n")[0].strip()
+    """`text`, or what of it ends at a clause within `chars`. Raises ValueError if nothing does."""
+    line = text.strip()
     if len(line) <= chars:
         return line
     head = line[: chars + 1]
@@ -74,7 +74,7 @@ def cut(text: str, chars: int) -> str:
         at = max(head.rfind(mark) for mark in marks)
         if at >= chars // 3:
             return head[:at]
-    return ended(line, chars)
+    raise ValueError(f"{line!r} is too long")
 
 
 def tidy(text: str) -> str:

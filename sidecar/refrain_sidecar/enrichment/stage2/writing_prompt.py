@@ -17,34 +17,20 @@ from refrain_sidecar.enrichment.prompts import hash_of
 from refrain_sidecar.enrichment.wheel import Place
 from refrain_sidecar.inference.ollama.messages import Message
 
-STAGE2_ID = "stage2/3"
+STAGE2_ID = "stage2/4"
 
 _SYSTEM = (
-    "You write to someone about a feeling. Answer in JSON: a poem of three short lines, three "
-    "small tips, a kind closing sentence and the tone. Use new images every time."
-)
-_LINES_SYSTEM = (
     "You write to someone about a feeling: a poem of three short lines, three small tips and one "
     "kind closing sentence. Use new images every time."
 )
 _ASKED = "Feeling: {feeling}.{also}{time}"
 _ALSO = " Also: {words}."
 _TIME = " Time: {phase}."
-_ANSWER = ("poem", "tips", "closing", "tone")
-
-
-def writing_messages(
-    place: Place, invoked: Sequence[str], phase: Phase | None
-) -> tuple[Message, ...]:
-    """Whose answer is Stage 2's JSON. Feelings only: the text is not known here."""
-    feeling = f"{place.tertiary} ({place.secondary})"
-    also = ", ".join(word for word in invoked if word not in (place.tertiary, place.secondary))
-    return (*_before(place.primary), Message("user", _asked(feeling, also, phase or "")))
 
 
 def line_messages(place: Place, invoked: Sequence[str], phase: Phase | None) -> tuple[Message, ...]:
     """What stands before a page that the model fills line by line."""
-    messages = [Message("system", _LINES_SYSTEM)]
+    messages = [Message("system", _SYSTEM)]
     for example in _examples()[place.primary]:
         asked = _asked(example["feeling"], example["also"], example["phase"])
         messages += [
@@ -82,19 +68,6 @@ def _lines_of(example: Mapping[str, Any]) -> tuple[str, ...]:
     return (*example["poem"], *example["tips"], example["closing"])
 
 
-@functools.cache
-def _before(primary: str) -> tuple[Message, ...]:
-    messages = [Message("system", _SYSTEM)]
-    for example in _examples()[primary]:
-        asked = _asked(example["feeling"], example["also"], example["phase"])
-        answer = {name: example[name] for name in _ANSWER}
-        messages += [
-            Message("user", asked),
-            Message("assistant", json.dumps(answer, ensure_ascii=False, separators=(",", ":"))),
-        ]
-    return tuple(messages)
-
-
 def _asked(feeling: str, also: str, phase: str) -> str:
     return _ASKED.format(
         feeling=feeling,
@@ -110,4 +83,4 @@ def _examples() -> Mapping[str, Sequence[Mapping[str, Any]]]:
     return examples
 
 
-STAGE2_HASH = hash_of(_SYSTEM, _LINES_SYSTEM, page(()), _ASKED, _ALSO, _TIME, _examples())
+STAGE2_HASH = hash_of(_SYSTEM, page(()), _ASKED, _ALSO, _TIME, _examples())

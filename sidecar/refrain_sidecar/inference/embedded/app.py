@@ -83,6 +83,7 @@ class _Api:
         refrain = {
             "engine": "llama.cpp via xllamacpp",
             "max_top_logprobs": self.catalogue.vocabulary,
+            "keeps_prompts": True,
         }
         version = self.catalogue.installed.engine_version
         return json_reply({"version": version, "refrain": refrain})
@@ -147,6 +148,9 @@ class _Api:
         async def prompt_of(server: LlamaServer) -> str:
             return await server.prompt_of(asked.messages)
 
+        if asked.render_only:
+            async with self.residency.use(self._loading(common), _stay(common.keep_alive)) as it:
+                return json_reply(shapes.rendered(common.model, await prompt_of(it)))
         lines = self._lines(common, prompt_of, shapes.chat_line, shapes.chat_end, False)
         return LinesReply(lines, None if common.stream else shapes.fold_chat)
 

@@ -51,10 +51,14 @@ class GenerateBody:
 
 @frozen
 class ChatBody:
-    """/api/chat: messages with `role` and `content`, in the order said."""
+    """/api/chat: messages with `role` and `content`, in the order said.
+
+    `render_only` (Ollama's `_debug_render_only`) asks for the prompt they become, and no more.
+    """
 
     common: Common
     messages: tuple[Mapping[str, str], ...]
+    render_only: bool
 
 
 @frozen
@@ -126,7 +130,11 @@ def chat_body(body: JSONObject, vocabulary: int) -> ChatBody:
                 f"invalid role: {role!r}; expected 'system', 'user', 'assistant' or 'tool'"
             )
         messages.append({"role": role, "content": _get(message, "content", str, "")})
-    return ChatBody(common=_common(body, vocabulary), messages=tuple(messages))
+    return ChatBody(
+        common=_common(body, vocabulary),
+        messages=tuple(messages),
+        render_only=_get(body, "_debug_render_only", bool, False),
+    )
 
 
 def embed_body(body: JSONObject) -> EmbedBody:

@@ -41,6 +41,12 @@ def chat_end(model: str, reason: str, figures: Mapping[str, Any]) -> dict[str, A
     return _end(model, reason, figures, message=_message(""))
 
 
+def rendered(model: str, prompt: str) -> dict[str, Any]:
+    """The whole answer to a request that only asks how its prompt reads."""
+    shown = {"_debug_info": {"rendered_template": prompt}}
+    return {"model": model, "created_at": now(), "done": False, **shown}
+
+
 def figures(finish: Finish, total_ns: int, load_ns: int) -> dict[str, int]:
     """Counts and durations in ns. Loading includes waiting for the model's turn."""
     return {

@@ -20,6 +20,8 @@ def generate_body(request: GenerateRequest, *, stream: bool = True) -> Body:
         body["raw"] = True
     if request.images:
         body["images"] = _encoded(request.images)
+    if request.logprob_tokens:
+        body["logprob_tokens"] = list(request.logprob_tokens)
     return body
 
 
@@ -28,8 +30,6 @@ def chat_body(request: ChatRequest, *, stream: bool = True) -> Body:
     body = _shared(request, stream) | {
         "messages": [_message(message) for message in request.messages]
     }
-    if request.logprob_tokens:
-        body["logprob_tokens"] = list(request.logprob_tokens)
     if request.tools:
         body["tools"] = [dict(tool) for tool in request.tools]
     return body

@@ -130,6 +130,18 @@ class OllamaClient:
         """The answer piece by piece. Who may stop early wraps it in `contextlib.aclosing`."""
         return self._stream("/api/chat", bodies.chat_body(request), request, replies.chat_chunk)
 
+    async def rendered(self, request: ChatRequest) -> str | None:
+        """The prompt that a chat becomes by the model's template; nothing is generated.
+
+        None from an engine that knows no such thing (Ollama before 0.12).
+        """
+        body = bodies.chat_body(request, stream=False) | {"_debug_render_only": True}
+        data = await self._transport.call(
+            "POST", "/api/chat", body, model=request.model, patience_s=self._patience
+        )
+        shown = data.get("_debug_info")
+        return shown.get("rendered_template") if isinstance(shown, dict) else None
+
     # --- inside -----------------------------------------------------------------------------
 
     async def _stream(

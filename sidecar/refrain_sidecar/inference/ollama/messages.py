@@ -25,6 +25,8 @@ class GenerateRequest:
     `raw` sends the prompt past the model's template; `system` must then be None. `options` is
     `options.frozen_options(...)` plus `num_predict`. `top_logprobs` > 0 asks for log-probabilities
     of each token and that many alternatives; an engine refuses more than its `max_logprobs`.
+    `logprob_tokens` asks an engine with more than Ollama's log-probabilities for those of these
+    texts' first tokens as the next one, and nothing is generated; needs `top_logprobs`.
     """
 
     model: str
@@ -37,6 +39,7 @@ class GenerateRequest:
     images: tuple[bytes, ...] = ()
     top_logprobs: int = 0
     think: Think = False
+    logprob_tokens: tuple[str, ...] = ()
 
 
 @frozen
@@ -52,11 +55,7 @@ class Message:
 
 @frozen
 class ChatRequest:
-    """A chat to continue. Fields as in `GenerateRequest`; `tools` are JSON tool declarations.
-
-    `logprob_tokens` asks an engine with more than Ollama's log-probabilities for those of these
-    texts' first tokens as the next one, and nothing is generated; needs `top_logprobs`.
-    """
+    """A chat to continue. Fields as in `GenerateRequest`; `tools` are JSON tool declarations."""
 
     model: str
     messages: tuple[Message, ...]
@@ -66,7 +65,6 @@ class ChatRequest:
     tools: tuple[Mapping[str, Any], ...] = ()
     top_logprobs: int = 0
     think: Think = False
-    logprob_tokens: tuple[str, ...] = ()
 
 
 # --- answered -------------------------------------------------------------------------------
@@ -127,10 +125,13 @@ class ChatAnswer(Generation):
 
 @frozen
 class EngineVersion:
-    """`max_logprobs` is how many alternatives a token the engine gives (Ollama: 20)."""
+    """`max_logprobs` is how many alternatives a token the engine gives (Ollama: 20);
+    `keeps_prompts` says that it keeps the state of several prompts at once.
+    """
 
     version: str
     max_logprobs: int = OLLAMA_MAX_LOGPROBS
+    keeps_prompts: bool = False
 
 
 @frozen

@@ -65,11 +65,12 @@ def chat_chunk(data: JsonObject) -> Chunk:
 
 @_checked
 def version(data: JsonObject) -> EngineVersion:
-    """GET /api/version; our own engine says there how many log-probabilities it gives."""
+    """GET /api/version; our own engine says there what it does beyond Ollama."""
     own = data.get("refrain") or {}
     return EngineVersion(
         version=_named(data["version"]),
         max_logprobs=int(own.get("max_top_logprobs", OLLAMA_MAX_LOGPROBS)),
+        keeps_prompts=own.get("keeps_prompts") is True,
     )
 
 

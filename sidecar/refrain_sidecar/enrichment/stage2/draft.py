@@ -1,0 +1,117 @@
+"""A page of Stage 2 while it is written: which lines are good, and which are still open. Pure.
+
+A model writes the whole page at once, and now and then a line that will not do. Of such lines the
+places stay open, the others are kept; what is written next may fill them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+
+from refrain_sidecar.enrichment import schemas
+from refrain_sidecar.enrichment.results import PostEnrichment
+from refrain_sidecar.enrichment.stage2.writing import check_line, check_tip, cut, tidy
+
+# The places of a page, and the longest each line may be.
+CHARS = (*[schemas.LINE_CHARS] * 3, *[schemas.TIP_CHARS] * 3, schemas.CLOSING_CHARS)
+BLOCKS = {"poem": range(3), "tips": range(3, 6), "closing": range(6, 7)}
+_CLOSING = BLOCKS["closing"].start
+_HEADING = re.compile(r"\W*(poem|tips|closing|tone)\b\W*", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*\d+\s*[.):]\s*")
+
+
+class Draft:
+    """Seven places for lines and one for the tone. `told` hears of each line as it is kept.
+
+    `shown` are lines the model has seen: copied, they are taken only if nothing better comes.
+    """
+
+    def __init__(
+        self, shown: Collection[str], told: Callable[[int, str], None] = lambda at, line: None
+    ) -> None:
+        self.lines: list[str | None] = [None] * len(CHARS)
+        self.tone: str | None = None
+        self.fault = ""
+        self._shown = shown
+        self._told = told
+        self._poor: dict[int, str] = {}
+        self._block = BLOCKS["poem"]
+
+    @property
+    def open(self) -> int | None:
+        """The first place without a line."""
+        return next((at for at, line in enumerate(self.lines) if line is None), None)
+
+    @property
+    def before(self) -> list[str]:
+        """The lines up to the first open place."""
+        return [line for line in self.lines[: self.open] if line is not None]
+
+    def begin(self, at: int) -> None:
+        """What is read next was written for place `at`."""
+        self._block = block_of(at)
+
+    def read(self, line: str) -> bool:
+        """Take a whole line of the model's. False once what was open where it began is filled."""
+        heading = _HEADING.match(line)
+        if heading is not None:
+            name = heading.group(1).lower()
+            line = line[heading.end() :]
+            if name == "tone":
+                self._read_tone(line)
+                return False
+            self._block = BLOCKS[name]
+        elif self._block.start == _CLOSING and self.lines[_CLOSING] is not None:
+            return False
+        text = _NUMBER.sub("", line, count=1)
+        if text.strip():
+            self._offer(text)
+        return True
+
+    def settle(self) -> None:
+        """Fill what is open with the best that was refused only for being poor."""
+        for at, line in self._poor.items():
+            if self.lines[at] is None and line not in self.lines:
+                self._keep(at, line)
+
+    def written(self, tone: str) -> PostEnrichment:
+        """The page, when nothing is open. `tone` is that of a page that names none."""
+        lines = [line for line in self.lines if line is not None]
+        *tips, closing = (line.rstrip(",;") for line in lines[3:])
+        return PostEnrichment(poem=lines[:3], tips=tips, closing=closing, tone=self.tone or tone)
+
+    def _offer(self, text: str) -> None:
+        places = [at for at in self._block if self.lines[at] is None]
+        if not places:
+            return
+        at = places[0]
+        try:
+            line = tidy(cut(text, CHARS[at]))
+            check_line(line, {line for line in self.lines if line is not None})
+        except ValueError as error:
+            self.fault = str(error)
+            return
+        try:
+            check_line(line, self._shown)
+            if self._block is BLOCKS["tips"]:
+                check_tip(line)
+        except ValueError as error:
+            self.fault = str(error)
+            self._poor.setdefault(next((at for at in places if at not in self._poor), at), line)
+            return
+        self._keep(at, line)
+
+    def _keep(self, at: int, line: str) -> None:
+        self.lines[at] = line
+        self._told(at, line)
+
+    def _read_tone(self, line: str) -> None:
+        word = line.strip(" .\n").lower()
+        if word in schemas.TONES:
+            self.tone = word
+
+
+def block_of(at: int) -> range:
+    """The places of the block that `at` belongs to."""
+    return next(block for block in BLOCKS.values() if at in block)
