@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakSet
 
@@ -22,13 +22,18 @@ _PATIENCE_S = 2.0
 
 
 class Latch:
-    """Of one connection: `lock` is held while it is used or opened; `close` closes it."""
+    """One connection, which a fork closes. `lock` is held while it is opened, used or closed."""
 
-    def __init__(self, close: Callable[[], None]) -> None:
-        self.close = close
+    def __init__(self) -> None:
+        self.conn: sqlite3.Connection | None = None
         self.lock = threading.Lock()
         with _registering[0]:
             _latches.add(self)
+
+    def close(self) -> None:
+        conn, self.conn = self.conn, None
+        if conn is not None:
+            conn.close()
 
 
 class Inherited(Protocol):
@@ -89,7 +94,7 @@ def _in_child() -> None:
         latch.lock = threading.Lock()
         if _left_open:
             # Never closed here either, not even when the interpreter ends.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(latch.close))
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(latch))
     for heir in tuple(_heirs):
         heir.forked()
 

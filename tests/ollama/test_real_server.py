@@ -14,8 +14,9 @@ from tests.ollama.serving import MODEL, RealOllama
 
 from refrain_sidecar.config.settings import NetworkingSettings
 from refrain_sidecar.inference.models.manifest import manifest
-from refrain_sidecar.inference.ollama.client import OllamaClient, find_tag
+from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import GenerateRequest
+from refrain_sidecar.inference.reaching.names import find
 
 TEXT = "My dog died this morning and the house is so quiet."
 MESSAGES = [
@@ -160,7 +161,7 @@ async def test_a_stream_ends_with_done(http: httpx.AsyncClient) -> None:
 async def test_the_weights_show_in_the_modelfile_and_not_in_the_models_digest(
     ollama: RealOllama, client: OllamaClient
 ) -> None:
-    tag = find_tag(await client.tags(), MODEL)
+    tag = find(await client.tags(), MODEL)
     shown = await client.show(MODEL)
 
     name, _, label = MODEL.partition(":")

@@ -44,10 +44,9 @@ class Glance:
     def __init__(self, place: Place, tick: Callable[[], float]) -> None:
         self._place = place
         self._tick = tick
-        self._conn: sqlite3.Connection | None = None
+        self._latch = Latch()
         # One for all: making another takes a thirtieth of a lookup.
-        self._cursor: sqlite3.Cursor | None = None
-        self._latch = Latch(self._close)
+        self._cursor: sqlite3.Cursor
         self._generation = -1
         self._not_before = 0.0
         self._slow_at = float("-inf")
@@ -55,18 +54,18 @@ class Glance:
     def find(self, key: bytes) -> Row | Later | None:
         """The row of an entry (`rows.FIND`), None if there is none, or LATER."""
         started = self._tick()
-        with self._latch.lock:
-            cursor = self._cursor
-            if cursor is None or started < self._not_before:
+        latch = self._latch
+        with latch.lock:
+            if latch.conn is None or started < self._not_before:
                 return LATER
             if self._generation != self._place.generation:
-                self._close()
+                latch.close()
                 return LATER
             try:
                 # All rows, not the first: a statement left in the middle would hold the WAL.
-                found = cursor.execute(rows.FIND, (key,)).fetchall()
+                found = self._cursor.execute(rows.FIND, (key,)).fetchall()
             except sqlite3.Error:
-                self._close()
+                latch.close()
                 return LATER
         ended = self._tick()
         if ended - started > _SLOW_S:
@@ -78,14 +77,14 @@ class Glance:
 
     def open(self) -> None:
         """Be ready for the next lookup, when the reader's thread has just answered one."""
-        if self._conn is not None or self._tick() < self._not_before:
+        if self._latch.conn is not None or self._tick() < self._not_before:
             return
         generation = self._place.generation
         try:
             with self._latch.lock:
                 conn = self._place.connect_reader(busy_ms=0)
                 conn.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
-                self._conn, self._cursor = conn, conn.cursor()
+                self._latch.conn, self._cursor = conn, conn.cursor()
         except StoreFault:
             # The reader's thread goes on alone, and is told more of it.
             self._not_before = self._tick() + _UNOPENED_S
@@ -95,9 +94,4 @@ class Glance:
     def close(self) -> None:
         """Let go of the file. `open` begins anew."""
         with self._latch.lock:
-            self._close()
-
-    def _close(self) -> None:
-        conn, self._conn, self._cursor = self._conn, None, None
-        if conn is not None:
-            conn.close()
+            self._latch.close()

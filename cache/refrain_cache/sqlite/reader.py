@@ -38,24 +38,19 @@ class ReadConnection:
     def __init__(self, place: Place, busy_ms: int) -> None:
         self._place = place
         self._busy_ms = busy_ms
-        self._conn: sqlite3.Connection | None = None
-        self._latch = Latch(self._close)
+        self._latch = Latch()
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> Rows:
         """The rows of one statement. Raises StoreFault when the file cannot be opened."""
-        with self._latch.lock:
-            if self._conn is None:
-                self._conn = self._place.connect_reader(self._busy_ms)
-            return Rows(self._conn.execute(sql, values).fetchall())
+        latch = self._latch
+        with latch.lock:
+            if latch.conn is None:
+                latch.conn = self._place.connect_reader(self._busy_ms)
+            return Rows(latch.conn.execute(sql, values).fetchall())
 
     def close(self) -> None:
         with self._latch.lock:
-            self._close()
-
-    def _close(self) -> None:
-        conn, self._conn = self._conn, None
-        if conn is not None:
-            conn.close()
+            self._latch.close()
 
 
 class Reader:

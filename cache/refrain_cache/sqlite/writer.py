@@ -99,8 +99,7 @@ class Writer:
         self._beat = beat
         self._reopened = reopened
         self._faulted = faulted
-        self._conn: sqlite3.Connection | None = None
-        self._latch = Latch(self._close)
+        self._latch = Latch()
         self._identity: tuple[int, int] | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._running = threading.Lock()
@@ -159,7 +158,7 @@ class Writer:
                 next_beat = time.monotonic() + self._timing.beat
         if self._stopping:
             with self._latch.lock:
-                self._close()
+                self._latch.close()
             settle_soon(self._loop, [(self._ended, None, None)])
 
     def _take(self, timeout: float) -> list[_Job]:
@@ -206,7 +205,7 @@ class Writer:
                         self._commit([job])
                     return
                 with self._latch.lock:
-                    self._close()
+                    self._latch.close()
                 self._fail(waiting, found)
                 return
             settle_soon(self._loop, [(job.future, job.result, None) for job in waiting])
@@ -237,12 +236,13 @@ class Writer:
 
     def _open(self) -> sqlite3.Connection:
         now_there = self._place.identity()
-        if self._conn is not None and now_there == self._identity:
-            return self._conn
-        was_open = self._conn is not None
-        self._close()
+        latch = self._latch
+        if latch.conn is not None and now_there == self._identity:
+            return latch.conn
+        was_open = latch.conn is not None
+        latch.close()
         self._identity = now_there
-        self._conn = self._place.connect_writer(int(self._timing.busy * 1000))
+        latch.conn = self._place.connect_writer(int(self._timing.busy * 1000))
         self._identity = self._place.identity()
         self._place.generation += 1
         if was_open:
@@ -250,13 +250,13 @@ class Writer:
                 "The cache file %s had been removed; a fresh one was begun.", self._place.path
             )
             self._tell(self._reopened)
-        return self._conn
+        return latch.conn
 
     def _renew(self, fault: Fault) -> bool:
         damaged = self._identity
         try:
             with self._latch.lock:
-                self._close()
+                self._latch.close()
                 self._place.set_aside(damaged)
                 self._open()
         except Exception as error:
@@ -283,14 +283,6 @@ class Writer:
             self._loop.call_soon_threadsafe(what)
         except RuntimeError:
             log.debug("Not told: the event loop is closed.")
-
-    def _close(self) -> None:
-        if self._conn is not None:
-            try:
-                self._conn.close()
-            except sqlite3.Error as error:
-                log.debug("Closing %s: %s", self._place.path, error)
-            self._conn = None
 
 
 class _JobFailed(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Literal, TypeVar
 
@@ -180,16 +180,6 @@ class OllamaClient:
                 model,
                 ", ".join(causes),
             )
-
-
-def find_tag(tags: Sequence[ModelTag], model: str) -> ModelTag | None:
-    """The tag named `model`; `:latest` may be left out on either side."""
-    wanted = _full(model)
-    return next((tag for tag in tags if wanted in (_full(tag.name), _full(tag.model))), None)
-
-
-def _full(model: str) -> str:
-    return model if ":" in model.rsplit("/", 1)[-1] else f"{model}:latest"
 
 
 def _is_done(data: JsonObject) -> bool:
