@@ -68,8 +68,9 @@ async def observe(rows: Sequence[dict[str, str]]) -> tuple[str, dict[Way, Heard]
         engine = await chooser.engine()
         asking = Asking(chooser, settings)
         for row in track(rows, description="Listening"):
-            beginnings = prompts.score_messages(defused(row["text"]))
+            text = defused(row["text"])
             for way, tokens in (("logprobs", WORDS), ("top_logprobs", ())):
+                beginnings = prompts.score_messages(text, None, every_word=bool(tokens))
                 heard[way].append(
                     [await asking.next_token(engine, it, tokens=tokens) for it in beginnings]
                 )

@@ -17,8 +17,9 @@ from refrain_sidecar.inference.ollama.messages import Message
 STAGE1_ID = "stage1/3"
 
 _SYSTEM_1 = "You name the feeling of a short text with one word."
-# Two of each primary, in mixed order: what a small model needs to know what it is asked for. Read
-# once, for they stand before every text.
+# Two of each primary, in mixed order: they show a small model what it is asked for. Read once, for
+# they stand before every text. Only where any word is scored: of the likeliest twenty, the
+# examples' own words would crowd out others.
 _EXAMPLES = (
     ("We had cake in the garden and everybody sang for me.", "joyful"),
     ("He lied to my face and then blamed me for it.", "betrayed"),
@@ -34,12 +35,15 @@ _EXAMPLES = (
     ("The house is so empty since mother died.", "grieving"),
 )
 _ANSWERED = "The writer is feeling very {feeling}."
-# Each ends where a feeling has to follow: after "very" the likeliest tokens are feelings, not
-# articles. What one of them hides another one shows.
-_PREFILLS_SCORE = ("The writer is feeling very", "The writer feels")
-_PREFILL_INVOKED = " {feeling}.{when} Whoever reads this will feel"
+# Beginnings of an answer, each of which ends where a feeling has to follow: after "very" the
+# likeliest tokens are feelings, not articles. What one of them hides another one shows; "feels" has
+# mostly articles behind it, so it tells much where any word is scored, and little in twenty.
+_FEELING = "The writer is feeling very"
+_FEELS = "The writer feels"
+_MOOD = "In one word, the mood is"
+_READER = "{when}Whoever reads this will feel very"
 _PREFILL_WORD = "The writer's feeling as JSON:\n"
-_WHEN = " It was written {phase}."
+_WHEN = "It was written {phase}. "
 _IN_PHASE = {
     "morning": "in the morning",
     "afternoon": "in the afternoon",
@@ -48,25 +52,26 @@ _IN_PHASE = {
 }
 
 
-def score_messages(text: str) -> tuple[tuple[Message, ...], ...]:
-    """Beginnings whose next token is a word for the feeling of `text`."""
-    return tuple(_stage1(text, prefill) for prefill in _PREFILLS_SCORE)
+def score_messages(
+    text: str, phase: Phase | None, *, every_word: bool
+) -> tuple[tuple[Message, ...], ...]:
+    """Beginnings whose next token is a word for the feeling of `text`; the last: of its reader.
 
-
-def invoked_messages(text: str, feeling: str, phase: Phase | None) -> tuple[Message, ...]:
-    """The first of these going on, to a word for what the text makes its reader feel."""
+    `every_word` is whether any word can be scored, not only the likeliest be told.
+    """
     when = _WHEN.format(phase=_IN_PHASE[phase]) if phase else ""
-    told = _PREFILL_INVOKED.format(feeling=feeling, when=when)
-    return _stage1(text, _PREFILLS_SCORE[0] + told)
+    beginnings = (_FEELING, _FEELS if every_word else _MOOD, _READER.format(when=when))
+    return tuple(_stage1(text, beginning, examples=every_word) for beginning in beginnings)
 
 
 def word_messages(text: str) -> tuple[Message, ...]:
     """Whose answer is JSON with one word of the wheel."""
-    return _stage1(text, _PREFILL_WORD)
+    return _stage1(text, _PREFILL_WORD, examples=False)
 
 
-def _stage1(text: str, prefill: str) -> tuple[Message, ...]:
-    return (*_before(), Message("user", f'"{text}"'), Message("assistant", prefill))
+def _stage1(text: str, beginning: str, *, examples: bool) -> tuple[Message, ...]:
+    before = _before() if examples else (Message("system", _SYSTEM_1),)
+    return (*before, Message("user", f'"{text}"'), Message("assistant", beginning))
 
 
 @functools.cache
@@ -83,9 +88,6 @@ def hash_of(*parts: object) -> str:
     return sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
 
 
-SCORE_HASH = hash_of(_SYSTEM_1, _EXAMPLES, _ANSWERED, _PREFILLS_SCORE)
-STAGE1_HASH = hash_of(
-    SCORE_HASH,
-    (_PREFILL_INVOKED, _PREFILL_WORD),
-    (_WHEN, _IN_PHASE),
-)
+# What was heard after these may not be read as if it were heard after others.
+SCORE_HASH = hash_of(_SYSTEM_1, _EXAMPLES, _ANSWERED, _FEELING, _FEELS, _MOOD, _READER)
+STAGE1_HASH = hash_of(SCORE_HASH, _PREFILL_WORD, _WHEN, _IN_PHASE)

@@ -120,8 +120,8 @@ class AsyncHybridScorer:
         return await self._answer(read(text, budget >> _CUTS), phase, engine)
 
     async def _answer(self, reading: Reading, phase: Phase | None, engine: Engine) -> Enrichment:
-        named = await self._naming.name(engine, reading.text)
-        told = await tell(self._asking, engine, reading.text, named.scored, phase)
+        named = await self._naming.name(engine, reading.text, phase)
+        told = tell(reading.text, named.scored, named.of_the_reader)
         lacks = (await self._asking.abilities(engine)).lacks
         return _enrichment(reading, named, told, engine, lacks)
 

@@ -12,9 +12,10 @@ from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import prompts
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.lexicon import PLACES
+from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.results import Way
 from refrain_sidecar.enrichment.schemas import feeling
-from refrain_sidecar.enrichment.stage1.evidence import ORDINARY, Heard, leaning
+from refrain_sidecar.enrichment.stage1.evidence import ORDINARY, Heard, Logprobs, leaning
 from refrain_sidecar.enrichment.stage1.readout import fitted
 from refrain_sidecar.enrichment.stage1.scoring import Scored, at, scored
 from refrain_sidecar.enrichment.wheel import WHEEL
@@ -35,10 +36,11 @@ WORDS = tuple(f" {word}" for word in PLACES)
 
 @frozen
 class Named:
-    """A place on the wheel and the way it was found."""
+    """A place on the wheel, the way it was found, and the tokens for what a reader will feel."""
 
     scored: Scored
     way: Way
+    of_the_reader: Logprobs
 
 
 @frozen
@@ -61,24 +63,25 @@ class Naming:
         """Have the leaning, and the state of the static prefix, before the first text comes."""
         if (await self._asking.abilities(engine)).logprobs:
             await self._leaning(engine)
-            await self._asking.read(engine, prompts.score_messages("")[0])
+            await self.heard(engine, "")
 
-    async def name(self, engine: Engine, text: str) -> Named:
+    async def name(self, engine: Engine, text: str, phase: Phase | None = None) -> Named:
         """The feeling of `text` (defused and cut to size). Raises InferenceError, AnswerInvalid."""
         abilities = await self._asking.abilities(engine)
-        heard = await self.heard(engine, text) if abilities.logprobs else ()
+        heard = await self.heard(engine, text, phase) if abilities.logprobs else ()
         if not all(heard) or not heard:
             return await self._generated(engine, text)
         way: Way = "logprobs" if abilities.scores_words else "top_logprobs"
         readout = fitted(abilities.family, prompts.SCORE_HASH, way)
         usual = readout.usual if readout else (await self._leaning(engine)).usual
-        return Named(scored(heard, usual, readout), way)
+        return Named(scored(heard, usual, readout), way, heard[-1])
 
-    async def heard(self, engine: Engine, text: str) -> Heard:
+    async def heard(self, engine: Engine, text: str, phase: Phase | None = None) -> Heard:
         """What may follow each of the beginnings; nothing if the engine does not tell."""
+        every_word = (await self._asking.abilities(engine)).scores_words
         return [
             await self._asking.next_token(engine, messages, tokens=WORDS)
-            for messages in prompts.score_messages(text)
+            for messages in prompts.score_messages(text, phase, every_word=every_word)
         ]
 
     async def _leaning(self, engine: Engine) -> Leaning:
@@ -97,4 +100,4 @@ class Naming:
         schema = feeling(WHEEL.tertiaries)
         messages = prompts.word_messages(text)
         answer = await self._asking.json(engine, messages, schema, cap=_GENERATED_CAP)
-        return Named(at(WHEEL.place(answer["feeling"]), GENERATED_CONFIDENCE), "generated")
+        return Named(at(WHEEL.place(answer["feeling"]), GENERATED_CONFIDENCE), "generated", {})

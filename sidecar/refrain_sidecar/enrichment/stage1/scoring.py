@@ -15,7 +15,7 @@ from refrain_sidecar.enrichment.wheel import WHEEL, Place, Secondary
 LOW_CONFIDENCE = 0.5
 # Sharpness of the lexicon alone: the factor on a primary's share of the evidence that makes its
 # probability honest on the tuning sets. For models that no readout was fitted to.
-PLAIN_SCALE = 4.0
+PLAIN_SCALE = 5.0
 # Beside the first choice, so many of the secondary's siblings may be named as invoked or expressed.
 PLAUSIBLE_WORDS = 12
 _STEPS = 10_000
@@ -38,9 +38,10 @@ class Scored:
 
 def scored(heard: Heard, usual: Sequence[Logprobs], readout: Readout | None) -> Scored:
     """Where what was heard puts a text: by `readout`, or by the lexicon alone."""
-    spoken_for = secondaries(heard, usual)
+    # Of the writer; what a reader will feel is evidence for a readout only.
+    spoken_for = secondaries(heard[:-1], usual[:-1])
     scores = _softmax(readout.scores(heard) if readout else _by_lexicon(spoken_for))
-    lift = lifts(heard, usual)
+    lift = lifts(heard[:-1], usual[:-1])
     primary = max(scores, key=lambda name: scores[name])
     secondary = max(WHEEL.rings[primary], key=lambda it: spoken_for[it.name])
     tertiary = max(secondary.tertiaries, key=lambda word: lift[word])

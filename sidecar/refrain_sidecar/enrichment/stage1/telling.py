@@ -1,17 +1,18 @@
-"""What a text tells beyond the feeling it is written in: what it invokes, and what happened."""
+"""What a text tells beyond the feeling it is written in: what it invokes, and what happened. Pure.
+
+What happened is said in the text's own words: a small model, asked to tell it in its own, breaks
+off or invents.
+"""
 
 from __future__ import annotations
 
 from attrs import frozen
 
-from refrain_sidecar.enrichment import prompts, schemas
-from refrain_sidecar.enrichment.asking import Asking, Logprobs
+from refrain_sidecar.enrichment import schemas
 from refrain_sidecar.enrichment.ending import ended
-from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.stage1.clauses import clauses
-from refrain_sidecar.enrichment.stage1.evidence import begins
+from refrain_sidecar.enrichment.stage1.evidence import Logprobs, begins
 from refrain_sidecar.enrichment.stage1.scoring import Scored
-from refrain_sidecar.inference.choose import Engine
 
 _MARKS = " .,;:\"'"
 
@@ -25,23 +26,13 @@ class Told:
     events: tuple[str, ...]
 
 
-async def tell(
-    asking: Asking, engine: Engine, text: str, scored: Scored, phase: Phase | None
-) -> Told:
-    """Invoked and expressed feelings and events of `text`, by one request. Raises InferenceError.
-
-    What happened is said in the text's own words: a small model, asked to tell it in its own,
-    breaks off or invents.
-    """
+def tell(text: str, scored: Scored, of_the_reader: Logprobs) -> Told:
+    """What `text` tells; `of_the_reader` are the tokens for what its reader will feel."""
     feeling = scored.place.tertiary
-    heard = await asking.next_token(
-        engine,
-        prompts.invoked_messages(text, feeling, phase),
-        tokens=[f" {word}" for word in scored.plausible],
-    )
+    expressed = tuple(dict.fromkeys((feeling, *scored.plausible)))
     return Told(
-        invoked=(likeliest(heard, scored.plausible) or feeling,),
-        expressed=tuple(dict.fromkeys((feeling, *scored.plausible)))[: 1 + schemas.MAX_EXPRESSED],
+        invoked=(likeliest(of_the_reader, scored.plausible) or feeling,),
+        expressed=expressed[: 1 + schemas.MAX_EXPRESSED],
         events=events(text),
     )
 
