@@ -296,8 +296,15 @@ export interface ModelsResult {
   written: string | null;
 }
 
+export interface WrittenLine {
+  place: number;
+  text: string;
+}
+
 export interface EnrichProgress {
   requestId: string;
   phase: "stage1" | "stage2" | "warm";
   message: string;
+  result: EnrichResult | null;
+  line: WrittenLine | null;
 }

@@ -178,17 +178,13 @@ async def test_enrich_purge_and_what_the_editor_is_told_meanwhile(
     await initialize(client, tmp_path)
     told: list[Any] = []
     client.feature(protocol.STATS_CHANGED)(lambda stats: told.append(stats))
-    phases: list[str] = []
-    client.feature(protocol.ENRICH_PROGRESS)(lambda step: phases.append(step.phase))
 
-    params = {"text": "The river was quiet and so was I.", "requestId": "r1"}
-    first = await ask(client, protocol.ENRICH, params)
+    first = await ask(client, protocol.ENRICH, {"text": "The river was quiet and so was I."})
     second = await ask(client, protocol.ENRICH, {"text": "The river was quiet and so was I."})
     assert [s["outcome"] for s in first["stages"] + second["stages"]] == ["miss"] * 2 + ["hit"] * 2
     assert first["wheel"] == second["wheel"]
     assert first["postEnrichment"] == second["postEnrichment"]
     assert first["engine"]["name"] == "embedded"
-    assert phases == ["stage1", "stage2"]
 
     await until(lambda: told and told[-1].hitRate == 0.5)
     page = await ask(client, protocol.ENTRIES)
@@ -200,6 +196,42 @@ async def test_enrich_purge_and_what_the_editor_is_told_meanwhile(
     third = await ask(client, protocol.ENRICH, {"text": "The river was quiet and so was I."})
     assert third["stages"][0]["outcome"] == "miss"
     assert third["stages"][0]["reason"] == "purged"
+
+
+async def test_stage_2_is_told_line_by_line_unless_it_was_stored(
+    client: LanguageClient, tmp_path: Path
+) -> None:
+    assert installed() is not None, "The model is missing: run `make models`."
+    write_config(tmp_path, EMBEDDED)
+    await initialize(client, tmp_path)
+    steps: list[Any] = []
+    client.feature(protocol.ENRICH_PROGRESS)(lambda step: steps.append(as_json(step)))
+    params = {"text": "The garden smelled of rain, and I had nowhere to be.", "requestId": "miss"}
+
+    made = await ask(client, protocol.ENRICH, params)
+    begun, *writing = steps[1:]
+    assert [step["phase"] for step in steps] == ["stage1"] + ["stage2"] * 8
+    alone = {
+        "postEnrichment": None,
+        "stages": made["stages"][:1],
+        "totalMs": begun["result"]["totalMs"],
+    }
+    assert begun["result"] == made | alone | {"savedMs": 0}
+    assert all(step["result"] is None and step["requestId"] == "miss" for step in writing)
+    lines = {step["line"]["place"]: step["line"]["text"] for step in writing}
+    for block in (range(3), range(3, 6), range(6, 7)):
+        assert [place for place in lines if place in block] == list(block)
+    page = made["postEnrichment"]
+    assert [lines[at].rstrip(",;") for at in range(7)] == [
+        *(line.rstrip(",;") for line in page["poem"]),
+        *page["tips"],
+        page["closing"],
+    ]
+
+    steps.clear()
+    stored = await ask(client, protocol.ENRICH, params | {"requestId": "hit"})
+    assert stored["postEnrichment"] == page
+    assert [(step["phase"], step["line"]) for step in steps] == [("stage1", None), ("stage2", None)]
 
 
 async def test_cancelling_ends_the_work_and_keeps_nothing(

@@ -3,7 +3,8 @@ import type { CommandFactory } from "../context";
 import { paragraphAt } from "../paragraph";
 import { ENRICH } from "../protocol";
 import { ResultDecoration } from "../resultDecoration";
-import { run } from "./run";
+import { type Draft, drafted } from "../webviews/enrichment/draft";
+import { cancelled, run } from "./run";
 import { withProgress } from "./withProgress";
 
 /** What is enriched. The text is kept as it was: the document may change meanwhile. */
@@ -19,15 +20,32 @@ export const enrichSelection: CommandFactory = (context) => {
   context.extension.subscriptions.push(decoration);
 
   const enrich = async ({ document, range, text }: Passage, fresh: boolean): Promise<void> => {
+    const show = context.enrichment.begin(text, () => void run(context.log, () => enrich({ document, range, text }, true)));
     // Local time without a zone: only the phase of day counts.
     const timestamp = localTime(new Date());
-    const result = await withProgress(context, "Enriching…", (requestId, token) =>
-      context.sidecar.request(ENRICH, { text, fresh, timestamp, requestId }, token),
-    );
-    if (document.getText(range) === text) {
-      decoration.show(document, range, result);
+    let draft: Draft | undefined;
+    try {
+      const result = await withProgress(
+        context,
+        "Enriching…",
+        (requestId, token) => context.sidecar.request(ENRICH, { text, fresh, timestamp, requestId }, token),
+        (step) => {
+          draft = drafted(draft, step);
+          if (draft !== undefined) {
+            show(draft);
+          }
+        },
+      );
+      if (document.getText(range) === text) {
+        decoration.show(document, range, result);
+      }
+      show({ result, state: "whole" });
+    } catch (error) {
+      if (draft !== undefined) {
+        show({ ...draft, state: cancelled(error) ? "cancelled" : "failed" });
+      }
+      throw error;
     }
-    context.enrichment.show(result, text, () => void run(context.log, () => enrich({ document, range, text }, true)));
   };
 
   return async () => {

@@ -19,7 +19,8 @@ export async function run(log: LogOutputChannel, work: () => unknown): Promise<v
   }
 }
 
-function cancelled(error: unknown): boolean {
+/** Whether an error only says that the user cancelled. */
+export function cancelled(error: unknown): boolean {
   return (
     error instanceof CancellationError ||
     (error instanceof ResponseError && error.code === LSPErrorCodes.RequestCancelled)

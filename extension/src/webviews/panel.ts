@@ -25,6 +25,10 @@ export abstract class SinglePanel<To, From extends { type: string }> implements 
   /** What the page asks for; `ready` among it. */
   protected abstract receive(message: From): void;
 
+  protected get exists(): boolean {
+    return this.panel !== undefined;
+  }
+
   protected get visible(): boolean {
     return this.panel?.visible ?? false;
   }

@@ -142,12 +142,26 @@ class EnrichResult:
 
 
 @frozen
+class WrittenLine:
+    """A line of Stage 2 as the model wrote it: places 0..2 are the poem, 3..5 tips, 6 closes."""
+
+    place: int
+    text: str
+
+
+@frozen
 class EnrichProgress:
-    """Where an enrichment (or a warming) is; `message` is for people."""
+    """Where an enrichment (or a warming) is; `message` is for people.
+
+    Stage 2 begins with `result`, which is Stage 1's alone, and tells each `line` as it is written,
+    each place once. Of a stored answer there are no lines.
+    """
 
     request_id: str
     phase: Literal["stage1", "stage2", "warm"]
     message: str
+    result: EnrichResult | None = None
+    line: WrittenLine | None = None
 
 
 # --- refrain/stats -------------------------------------------------------------------------

@@ -30,20 +30,35 @@ async def enrich(
     began = time.perf_counter()
     timestamp = parse_timestamp(params.timestamp)
 
-    def report(phase: Literal["stage1", "stage2"], message: str) -> None:
+    def so_far(
+        first: Outcome[Enrichment], second: Outcome[PostEnrichment] | None = None
+    ) -> protocol.EnrichResult:
+        return _result(first, second, (time.perf_counter() - began) * 1000)
+
+    def report(
+        phase: Literal["stage1", "stage2"],
+        message: str,
+        first: Outcome[Enrichment] | None = None,
+        line: protocol.WrittenLine | None = None,
+    ) -> None:
         if params.request_id is not None:
-            progress(protocol.EnrichProgress(params.request_id, phase, message))
+            known = first and so_far(first)
+            progress(protocol.EnrichProgress(params.request_id, phase, message, known, line))
 
     report("stage1", "Naming the feeling…")
     first = await parts.scorer.score(params.text, timestamp=timestamp, fresh=params.fresh)
-    second: Outcome[PostEnrichment] | None = None
-    if params.stage2:
-        wheel = first.value["wheel"]
-        report("stage2", f"Writing to {wheel['primary']}/{wheel['secondary']}…")
-        second = await parts.post_enricher.write(
-            first.value, timestamp=timestamp, fresh=params.fresh
-        )
-    return _result(first, second, (time.perf_counter() - began) * 1000)
+    if not params.stage2:
+        return so_far(first)
+    wheel = first.value["wheel"]
+    message = f"Writing to {wheel['primary']}/{wheel['secondary']}…"
+    report("stage2", message, first)
+    second = await parts.post_enricher.write(
+        first.value,
+        timestamp=timestamp,
+        fresh=params.fresh,
+        told=lambda at, text: report("stage2", message, line=protocol.WrittenLine(at, text)),
+    )
+    return so_far(first, second)
 
 
 def parse_timestamp(text: str | None) -> datetime | None:

@@ -4,34 +4,41 @@ import { duration, outcomeName, percent } from "../../format";
 import type { EnrichResult, StageReport } from "../../protocol";
 import { figure, h } from "../dom";
 import { Host } from "../host";
+import { patch } from "../patch";
 import { ENRICHMENT_IDS as ids } from "../testids";
 import { circumplex } from "./circumplex";
-import type { FromEnrichment, ToEnrichment } from "./protocol";
+import { type Draft, PAGE } from "./draft";
+import type { FromEnrichment, Shown, ToEnrichment } from "./protocol";
 
 const host = new Host<ToEnrichment, FromEnrichment>();
 
-function show({ result, excerpt }: ToEnrichment): void {
-  const root = document.getElementById("root");
-  root?.replaceChildren(
+function show({ shown, excerpt }: ToEnrichment): void {
+  const { result, state } = shown;
+  const writing = state === "writing";
+  const page = h(
+    "article",
+    { "data-testid": ids.panel, "data-primary": result.wheel.primary, "data-state": state },
+    h("blockquote", { class: "quiet" }, excerpt),
+    feeling(result),
+    provenance(shown),
+    h("div", {}, ...result.warnings.map((warning) => h("div", { class: "notice" }, warning))),
+    written(shown),
+    h("h2", {}, "The six primaries"),
+    h("div", { class: "reading" }, scores(result), circumplex(result.valence, result.arousal)),
+    named(result),
     h(
-      "article",
-      { "data-testid": ids.panel, "data-primary": result.wheel.primary },
-      h("blockquote", { class: "quiet" }, excerpt),
-      feeling(result),
-      provenance(result),
-      ...result.warnings.map((warning) => h("div", { class: "notice" }, warning)),
-      ...written(result),
-      h("h2", {}, "The six primaries"),
-      h("div", { class: "reading" }, scores(result), circumplex(result.valence, result.arousal)),
-      ...named(result),
-      h(
-        "div",
-        { class: "actions" },
-        h("button", { "data-testid": ids.again, title: "Ask the engine anew and replace the entry", onclick: () => host.send({ type: "again" }) }, "Enrich Afresh"),
-        h("button", { "data-testid": ids.copy, onclick: () => host.send({ type: "copy" }) }, "Copy as JSON"),
-      ),
+      "div",
+      { class: "actions" },
+      h("button", { "data-testid": ids.again, disabled: writing, title: "Ask the engine anew and replace the entry", onclick: () => host.send({ type: "again" }) }, "Enrich Afresh"),
+      h("button", { "data-testid": ids.copy, disabled: writing, onclick: () => host.send({ type: "copy" }) }, "Copy as JSON"),
     ),
   );
+  const root = document.getElementById("root");
+  if (root?.firstChild) {
+    patch(root.firstChild, page);
+  } else {
+    root?.append(page);
+  }
 }
 
 function feeling({ wheel, confidence, lowConfidence }: EnrichResult): HTMLElement {
@@ -54,19 +61,19 @@ function feeling({ wheel, confidence, lowConfidence }: EnrichResult): HTMLElemen
   );
 }
 
-function provenance(result: EnrichResult): HTMLElement {
+function provenance(shown: Shown): HTMLElement {
+  const { result } = shown;
   const { name, model, offline } = result.engine;
   return h(
     "div",
     { class: "provenance" },
     ...result.stages.map(stage),
+    shown.state === "whole" ? null : unfinished(shown),
     h(
       "p",
       { class: "quiet" },
       h("span", { "data-testid": ids.engine }, `${name} · ${model}${offline ? " · offline" : ""}`),
-      " · ",
-      figure(ids.total, result.totalMs, duration(result.totalMs)),
-      " in all",
+      ...(shown.state === "whole" ? [" · ", figure(ids.total, result.totalMs, duration(result.totalMs)), " in all"] : []),
       ...(result.savedMs > 0 ? [" · ", figure(ids.saved, result.savedMs, duration(result.savedMs)), " saved"] : []),
     ),
   );
@@ -76,7 +83,7 @@ function stage(report: StageReport): HTMLElement {
   const id = ids.stage(report.stage);
   return h(
     "p",
-    {},
+    { role: "status" },
     h("span", { class: "stage" }, `Stage ${report.stage}`),
     h("span", { class: `badge ${report.outcome}`, "data-testid": id, "data-value": report.outcome, title: `Key ${report.key}` }, outcomeName(report.outcome, report.tier)),
     figure(`${id}-ms`, report.totalMs, duration(report.totalMs)),
@@ -84,17 +91,34 @@ function stage(report: StageReport): HTMLElement {
   );
 }
 
-function written({ postEnrichment }: EnrichResult): HTMLElement[] {
-  if (postEnrichment === null) {
-    return [];
+/** Stage 2 where its report will be. */
+function unfinished({ state }: Draft): HTMLElement {
+  return h(
+    "p",
+    { role: "status" },
+    h("span", { class: "stage" }, "Stage 2"),
+    h("span", { class: `badge ${state}`, "data-testid": ids.stage(2), "data-value": state }, state.toUpperCase()),
+    state === "writing" ? null : h("span", { class: "quiet" }, "nothing of it is kept"),
+  );
+}
+
+function written(shown: Shown): HTMLElement | null {
+  const whole = shown.state === "whole" ? shown.result.postEnrichment : null;
+  const lines = shown.state === "whole" ? whole && [...whole.poem, ...whole.tips, whole.closing] : shown.lines;
+  if (lines === null) {
+    return null;
   }
-  const { poem, tips, closing, tone } = postEnrichment;
-  return [
-    h("div", { class: "poem", "data-testid": ids.poem }, ...poem.map((line) => h("p", {}, line))),
+  const part = <K extends "p" | "li">(tag: K, [from, to]: readonly [number, number]): HTMLElement[] =>
+    lines.slice(from, to).map((line) => h(tag, {}, line));
+  const live = { "aria-live": "polite" };
+  return h(
+    "div",
+    { class: "written" },
+    h("div", { class: "poem", "data-testid": ids.poem, ...live }, ...part("p", PAGE.poem)),
     h("h2", {}, "Small things that may help"),
-    h("ul", { "data-testid": ids.tips }, ...tips.map((tip) => h("li", {}, tip))),
-    h("p", { class: "closing", "data-testid": ids.closing, title: `Tone: ${tone}` }, closing),
-  ];
+    h("ul", { "data-testid": ids.tips, ...live }, ...part("li", PAGE.tips)),
+    h("div", { class: "closing", "data-testid": ids.closing, title: whole ? `Tone: ${whole.tone}` : undefined, ...live }, ...part("p", PAGE.closing)),
+  );
 }
 
 function scores({ scores: given, wheel }: EnrichResult): HTMLElement {
@@ -115,7 +139,7 @@ function scores({ scores: given, wheel }: EnrichResult): HTMLElement {
   );
 }
 
-function named(result: EnrichResult): HTMLElement[] {
+function named(result: EnrichResult): HTMLElement | null {
   const rows = (
     [
       ["Invoked", ids.invoked, result.invoked],
@@ -124,9 +148,11 @@ function named(result: EnrichResult): HTMLElement[] {
     ] as const
   ).filter(([, , list]) => list.length > 0);
   if (rows.length === 0) {
-    return [];
+    return null;
   }
-  return [
+  return h(
+    "div",
+    {},
     h("h2", {}, "Also in the text"),
     h(
       "dl",
@@ -135,7 +161,7 @@ function named(result: EnrichResult): HTMLElement[] {
         h("div", {}, h("dt", {}, label), h("dd", { "data-testid": id }, ...list.map((word) => h("span", { class: "chip" }, word)))),
       ),
     ),
-  ];
+  );
 }
 
 host.listen(show);

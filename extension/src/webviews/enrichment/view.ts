@@ -2,23 +2,40 @@ import { env, type ExtensionContext, window } from "vscode";
 import type { EnrichResult } from "../../protocol";
 import { SinglePanel } from "../panel";
 import { excerpt } from "./excerpt";
-import type { FromEnrichment, ToEnrichment } from "./protocol";
+import type { FromEnrichment, Shown, ToEnrichment } from "./protocol";
 
-/** The result of an enrichment beside the text it came from. */
+/** An enrichment, as it is made and as it came out, beside the text it came from. */
 export class EnrichmentView extends SinglePanel<ToEnrichment, FromEnrichment> {
   private result: EnrichResult | undefined;
   private again: () => void = () => undefined;
+  private enrichments = 0;
+  private shown = 0;
 
   constructor(extension: ExtensionContext) {
     super(extension, { name: "enrichment", title: "Refrain: Enrichment", beside: true });
   }
 
-  /** Shows `result`; `again` enriches the same text afresh. */
-  show(result: EnrichResult, text: string, again: () => void): void {
-    this.result = result;
-    this.again = again;
-    this.open();
-    this.post({ type: "result", result, excerpt: excerpt(text) });
+  /**
+   * An enrichment of `text` begins; what is returned shows how far it has come, unless one that began later has been
+   * shown. The panel opens once for it, and stays closed if it is closed meanwhile. `again` enriches the text afresh.
+   */
+  begin(text: string, again: () => void): (shown: Shown) => void {
+    this.enrichments += 1;
+    const mine = this.enrichments;
+    let opened = false;
+    return (shown) => {
+      if (mine < this.shown || (opened && !this.exists)) {
+        return;
+      }
+      this.shown = mine;
+      this.result = shown.result;
+      this.again = again;
+      if (!opened) {
+        this.open();
+        opened = true;
+      }
+      this.post({ type: "shown", shown, excerpt: excerpt(text) });
+    };
   }
 
   protected receive(message: FromEnrichment): void {
