@@ -14,6 +14,14 @@ export interface ShownAnswer {
   readonly closing: string;
 }
 
+/** The panel at a moment: its lines, empty where one is awaited, and how far down what follows them is, in pixels. */
+export interface ShownState {
+  readonly state: string;
+  readonly stage1: string;
+  readonly lines: readonly string[];
+  readonly foot: number;
+}
+
 /** What Refrain: Enrich Selection shows beside the text. */
 export class EnrichmentPanel {
   readonly #window: Window;
@@ -25,16 +33,17 @@ export class EnrichmentPanel {
   }
 
   /**
-   * The answer once its first stage's outcome matches, such as /^MISS/. Throws with the message
+   * The whole answer once its first stage's outcome matches, such as /^MISS/. Throws with the message
    * when an error is shown in its place.
    */
   async answer(stage1: RegExp): Promise<ShownAnswer> {
     await until(
-      `an answer whose stage 1 says ${stage1}`,
+      `a whole answer whose stage 1 says ${stage1}`,
       async () => {
         const [error] = await this.#window.notifications.errors();
         if (error !== undefined) throw new Error(`An error instead of an answer: ${error}`);
-        return (await this.#view.isOpen()) && stage1.test(await this.#view.text(ENRICHMENT_IDS.stage(1)));
+        if (!(await this.#view.isOpen()) || (await this.#state()) !== 'whole') return false;
+        return stage1.test(await this.#view.text(ENRICHMENT_IDS.stage(1)));
       },
       { within: limit.model },
     );
@@ -53,9 +62,42 @@ export class EnrichmentPanel {
     };
   }
 
+  /** Asks for the shown text's answer anew, once that can be done. */
+  async again(): Promise<void> {
+    await (await this.#view.get(ENRICHMENT_IDS.again)).click();
+  }
+
+  /** Notes each state of the open panel from now on, however brief; returns what tells them. */
+  async watch(): Promise<() => Promise<ShownState[]>> {
+    const { panel, poem, tips, closing, again } = ENRICHMENT_IDS;
+    const page = await this.#view.get(panel);
+    const seen = await page.evaluateHandle(
+      ({ ownerDocument: document }, ids) => {
+        const states: ShownState[] = [];
+        const find = (id: string): HTMLElement | null => document.querySelector(`[data-testid="${id}"]`);
+        const look = (): void => {
+          states.push({
+            state: find(ids.panel)?.dataset['state'] ?? '',
+            stage1: find(ids.stage1)?.innerText ?? '',
+            lines: ids.parts.flatMap((id) => [...(find(id)?.children ?? [])].map((line) => line.textContent ?? '')),
+            foot: find(ids.again)?.offsetTop ?? 0,
+          });
+        };
+        new MutationObserver(look).observe(document.body, { attributes: true, childList: true, subtree: true });
+        return states;
+      },
+      { panel, again, stage1: ENRICHMENT_IDS.stage(1), parts: [poem, tips, closing] },
+    );
+    return () => seen.evaluate((states) => states);
+  }
+
   /** The colour of a stage's outcome, and the page's. */
   async outcomeColours(stage: 1 | 2, theme: ThemeKind): Promise<{ ink: Rgb; ground: Rgb }> {
     return this.#view.colours(ENRICHMENT_IDS.stage(stage), theme);
+  }
+
+  async #state(): Promise<string | null> {
+    return (await this.#view.get(ENRICHMENT_IDS.panel)).getAttribute('data-state');
   }
 }
 

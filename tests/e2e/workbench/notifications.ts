@@ -39,6 +39,17 @@ export class Notifications {
       .allInnerTexts();
   }
 
+  /** Notes each message that is shown from now on, however briefly; returns what tells them. */
+  async watch(): Promise<() => Promise<string[]>> {
+    const seen = await this.#page.evaluateHandle((toast) => {
+      const texts = new Set<string>();
+      const look = (): void => document.querySelectorAll(toast).forEach((one) => texts.add(one.textContent ?? ''));
+      new MutationObserver(look).observe(document.body, { childList: true, characterData: true, subtree: true });
+      return texts;
+    }, selectors.notificationToast);
+    return () => seen.evaluate((texts) => [...texts]);
+  }
+
   /** Closes what is shown, so that the next step reads its own message. */
   async clear(): Promise<void> {
     const toasts = this.#page.locator(selectors.notificationToast);
