@@ -61,7 +61,7 @@ async def observe(rows: Sequence[dict[str, str]]) -> tuple[str, dict[Way, Heard]
     settings = Settings(
         inference=InferenceSettings(engine="embedded"), caching=CacheSettings(enabled=False)
     )
-    chooser = EngineChooser(settings, threads_in_force(settings.inference))
+    chooser = EngineChooser(settings, threads_in_force(settings))
     heard: dict[Way, Heard] = {"logprobs": [], "top_logprobs": []}
     try:
         engine = await chooser.engine()

@@ -46,7 +46,7 @@ class Judged:
 async def judge(path: Path) -> list[Judged]:
     """Stage 1's primary for every sentence of `path`."""
     settings = Settings(inference=InferenceSettings(engine="embedded"))
-    chooser = EngineChooser(settings, threads_in_force(settings.inference))
+    chooser = EngineChooser(settings, threads_in_force(settings))
     try:
         engine = await chooser.engine()
         naming = Naming(Asking(chooser, settings.inference))

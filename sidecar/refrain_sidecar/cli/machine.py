@@ -40,11 +40,11 @@ def cpu(session: Session, calibrate: bool, yes: bool, as_json: bool) -> None:
     settings = load_settings(path)
     if calibrate:
         session.messages.print(show.calibration(_calibrate(session, settings)))
-        kept = cpu_threads(settings.inference).calibration
+        kept = cpu_threads(settings).calibration
         if kept is not None and kept.doubt is None:
             _offer(session, path, settings, kept.threads, yes)
             settings = load_settings(path)
-    result = cpu_threads(settings.inference)
+    result = cpu_threads(settings)
     session.give(result, as_json, show.cpu)
 
 
@@ -71,14 +71,13 @@ def _offer(session: Session, path: Path | None, settings: Settings, best: int, y
 
     What is in doubt is not offered: written down, it would outlive its reason.
     """
-    from refrain_sidecar.config.edit import with_value
+    from refrain_sidecar.config.writing import write_values
 
     if path is None or settings.inference.num_threads == best:
         return
     question = f"Write num_threads {best} to {path}?"
     if yes or (sys.stdin.isatty() and click.confirm(question, err=True)):
-        edited = with_value(path.read_text("utf-8"), "inference", "num_threads", best)
-        path.write_text(edited, "utf-8")
+        write_values(path, "inference", {"num_threads": best})
         session.messages.print(f"Written to {path}.")
 
 

@@ -107,11 +107,11 @@ def serve(session: Session, port: int, api_key_file: TextIO | None) -> None:
     key = None if api_key_file is None else api_key_file.read().strip()
     if key == "":
         session.fail("The file given as --api-key-file is empty. Write a key into it.", status=2)
-    inference = load_settings(session.config_path).inference
+    settings = load_settings(session.config_path)
     try:
         serve_until_interrupted(
-            num_threads=threads_in_force(inference),
-            num_ctx=inference.num_ctx,
+            num_threads=threads_in_force(settings),
+            num_ctx=settings.inference.num_ctx,
             key=key,
             port=port,
             on_ready=lambda url: session.console.print(f"Serving {url}. Stop with Ctrl-C."),

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from attrs import frozen
 
@@ -14,6 +15,7 @@ from refrain_sidecar.cpu.advice import advise, candidates
 from refrain_sidecar.cpu.calibration import Calibration, CalibrationFile, machine_name
 from refrain_sidecar.cpu.facts import CpuFacts
 from refrain_sidecar.cpu.gather import load_percent
+from refrain_sidecar.cpu.trust import QUIET_PERCENT
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.embedded import EmbeddedProcess
 from refrain_sidecar.inference.errors import EngineFailed
@@ -29,6 +31,12 @@ RUN_TOKENS = 64
 RUNS = 2
 # Below this many tokens the rate is mostly the clock's grain.
 FEWEST_TOKENS = 16
+# So many times slower than the fastest when warming up, a count is not worth minutes of measuring.
+HOPELESS = 3
+# How long, in seconds, and how often at most the load is looked at before it counts as that of
+# other work: an engine that winds down, or a page that loads, is busy for a moment only.
+LOOK_S = 1.0
+MOST_LOOKS = 10
 
 
 @frozen
@@ -42,7 +50,8 @@ class CalibrationStep:
 
 
 Progress = Callable[[CalibrationStep], None]
-Measure = Callable[[int], Awaitable[float]]
+# Takes the number of threads and the best rate so far.
+Measure = Callable[[int, float], Awaitable[float]]
 
 
 async def calibrate(
@@ -55,15 +64,15 @@ async def calibrate(
     Raises InferenceError when there is no engine or it fails, OSError when the result cannot be
     kept. Cancelling stops the engine and keeps nothing.
     """
-    loads = [await asyncio.to_thread(load_percent)]
+    loads = [await asyncio.to_thread(load_beside)]
     async with _measured(settings, facts) as (engine, measure):
-        rates = {}
+        rates: dict[int, float] = {}
         counts = candidates(facts)
         for done, threads in enumerate(counts):
             progress(CalibrationStep(threads, None, done, len(counts)))
-            rates[threads] = await measure(threads)
+            rates[threads] = await measure(threads, max(rates.values(), default=0.0))
             # Between two counts nothing of ours computes: what is busy now, was beside it.
-            loads.append(await asyncio.to_thread(load_percent))
+            loads.append(await asyncio.to_thread(load_beside))
             progress(CalibrationStep(threads, rates[threads], done + 1, len(counts)))
     calibration = Calibration(
         machine_name(facts),
@@ -78,6 +87,14 @@ async def calibrate(
     return calibration
 
 
+def load_beside(look: Callable[[float], float] = load_percent) -> float:
+    """How busy other work keeps the machine, 0..100. Blocks until it is quiet, or `MOST_LOOKS`."""
+    for _ in range(MOST_LOOKS):
+        if (load := look(LOOK_S)) <= QUIET_PERCENT:
+            break
+    return load
+
+
 @asynccontextmanager
 async def _measured(settings: Settings, facts: CpuFacts) -> AsyncIterator[tuple[Engine, Measure]]:
     chooser = EngineChooser(settings, advise(facts).threads)
@@ -85,31 +102,33 @@ async def _measured(settings: Settings, facts: CpuFacts) -> AsyncIterator[tuple[
         engine = await chooser.engine()
         if engine.name == "embedded":
             await chooser.close()  # one engine at a time, or they measure each other
-            yield engine, lambda threads: _embedded_rate(settings, engine, threads)
+            yield engine, partial(_embedded_rate, settings, engine)
         else:
-            yield engine, lambda threads: _ollama_rate(settings, engine, threads)
+            yield engine, partial(_ollama_rate, settings, engine)
     finally:
         await chooser.close()
 
 
-async def _embedded_rate(settings: Settings, engine: Engine, threads: int) -> float:
+async def _embedded_rate(settings: Settings, engine: Engine, threads: int, best: float) -> float:
     process = EmbeddedProcess(num_threads=threads, num_ctx=settings.inference.num_ctx)
     try:
         base_url = await process.start()
         reached = OllamaClient(base_url, settings.networking, "embedded", process.key)
         async with reached as client:
-            return await _rate(settings, client, engine.model, threads)
+            return await _rate(settings, client, engine.model, threads, best)
     finally:
         await process.stop()
 
 
-async def _ollama_rate(settings: Settings, engine: Engine, threads: int) -> float:
+async def _ollama_rate(settings: Settings, engine: Engine, threads: int, best: float) -> float:
     # A client of its own each time: the reload is meant, and needs no warning.
     async with OllamaClient(engine.base_url, settings.networking) as client:
-        return await _rate(settings, client, engine.model, threads)
+        return await _rate(settings, client, engine.model, threads, best)
 
 
-async def _rate(settings: Settings, client: OllamaClient, model: str, threads: int) -> float:
+async def _rate(
+    settings: Settings, client: OllamaClient, model: str, threads: int, best: float
+) -> float:
     async def run(tokens: int) -> float:
         options = {
             **frozen_options(settings.inference, threads),
@@ -132,5 +151,7 @@ async def _rate(settings: Settings, client: OllamaClient, model: str, threads: i
             )
         return answer.tokens / answer.decode_ms * 1000
 
-    await run(WARM_UP_TOKENS)
+    warming_up = await run(WARM_UP_TOKENS)
+    if warming_up * HOPELESS < best:
+        return warming_up
     return max([await run(RUN_TOKENS) for _ in range(RUNS)])

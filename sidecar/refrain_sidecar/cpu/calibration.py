@@ -60,7 +60,10 @@ def machine_name(facts: CpuFacts) -> str:
 
 
 class CalibrationFile:
-    """The file of all calibrations. What cannot be read counts as never measured."""
+    """The file of all calibrations, one for each machine, engine and model.
+
+    What cannot be read counts as never measured.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = (folder or data_dir()) / FILE_NAME
@@ -79,9 +82,8 @@ class CalibrationFile:
         return found
 
     def keep(self, calibration: Calibration) -> None:
-        """Write `calibration` in the place of its machine's and model's last. Raises OSError."""
-        same = (calibration.machine, calibration.model)
-        others = [other for other in self.kept() if (other.machine, other.model) != same]
+        """Write `calibration` in the place of the last one like it. Raises OSError."""
+        others = [other for other in self.kept() if _key(other) != _key(calibration)]
         records = [asdict(one) for one in (*others, calibration)]
         replace_text(self.path, json.dumps(records, indent=2))
 
@@ -97,3 +99,7 @@ class CalibrationFile:
             log.warning("%s holds no calibrations and counts as empty.", self.path)
             return []
         return data
+
+
+def _key(calibration: Calibration) -> tuple[str, EngineName, str]:
+    return calibration.machine, calibration.engine, calibration.model

@@ -30,9 +30,9 @@ def gather() -> CpuFacts:
         return _counts()
 
 
-def load_percent() -> float:
-    """How busy all CPUs are, 0..100, over `LOAD_MOMENT_S`. Blocks that long."""
-    return psutil.cpu_percent(interval=LOAD_MOMENT_S)
+def load_percent(moment_s: float = LOAD_MOMENT_S) -> float:
+    """How busy all CPUs are, 0..100, over a moment of so many seconds. Blocks that long."""
+    return psutil.cpu_percent(interval=moment_s)
 
 
 def _own_way() -> CpuFacts:

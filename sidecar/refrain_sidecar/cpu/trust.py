@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from attrs import frozen
 
 from refrain_sidecar.cpu.calibration import Calibration
+from refrain_sidecar.inference.reaching.names import same_model
 from refrain_sidecar.protocol import EngineName, KeptCalibration
 
 # Above this load other work takes turns with the threads, and the fewest seem the fastest.
@@ -36,7 +37,7 @@ def closest(
         judged,
         key=lambda each: (
             each[0][0],
-            _order(each[1].model, answering),
+            _order(each[1], answering),
             -each[1].measured_at,
         ),
     )
@@ -55,13 +56,13 @@ def _doubt(
     """How far from trust, 0 for none at all, and why not in a sentence."""
     if measured.machine != machine:
         return 4, f"It was measured on another machine or within other limits: {measured.machine}."
-    same_model = [one for one in answering if one.model == measured.model]
-    if not same_model:
-        models = " or ".join(one.model for one in answering)
+    with_model = [one for one in answering if same_model(one.model, measured.model)]
+    if not with_model:
+        models = " or ".join(one.model for one in answering) or "a model not known yet"
         return 3, f"It was measured with {measured.model}; {models} is to answer."
-    if not any(_is(one, measured) for one in same_model):
+    if not any(_is(one, measured) for one in with_model):
         asked = " or ".join(
-            f"{one.engine} {one.version}" if one.version else one.engine for one in same_model
+            f"{one.engine} {one.version}" if one.version else one.engine for one in with_model
         )
         return 2, (
             f"It was measured with {measured.engine} {measured.engine_version}; "
@@ -80,6 +81,11 @@ def _is(one: Answering, measured: Calibration) -> bool:
     return one.engine == measured.engine and same_version
 
 
-def _order(model: str, answering: Sequence[Answering]) -> int:
-    models = [one.model for one in answering]
-    return models.index(model) if model in models else len(models)
+def _order(measured: Calibration, answering: Sequence[Answering]) -> int:
+    """The place in `answering` of what it was measured with, its length where it is not there."""
+    places = (
+        place
+        for place, one in enumerate(answering)
+        if one.engine == measured.engine and same_model(one.model, measured.model)
+    )
+    return next(places, len(answering))

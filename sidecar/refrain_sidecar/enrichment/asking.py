@@ -41,7 +41,7 @@ class Asking:
     def __init__(self, chooser: EngineChooser, settings: Settings) -> None:
         self.chooser = chooser
         self._inference = settings.inference
-        self._options = frozen_options(settings.inference, threads_in_force(settings.inference))
+        self._options = frozen_options(settings.inference, threads_in_force(settings))
         self._abilities = KnownAbilities(settings, self._options)
         # 0 would unload the model after each of the requests that one text takes.
         zero = str(settings.inference.keep_alive) in ("0", "0s")

@@ -60,7 +60,7 @@ class _Stages:
 
     def __init__(self, cache: AsyncCache, settings: Settings) -> None:
         self.cache = cache
-        self.chooser = EngineChooser(settings, threads_in_force(settings.inference))
+        self.chooser = EngineChooser(settings, threads_in_force(settings))
         self.scorer = AsyncHybridScorer(cache, self.chooser, settings)
         self.post_enricher = AsyncPostEnricher(cache, self.chooser, settings)
 

@@ -24,7 +24,7 @@ class Assembly:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.cache = AsyncCache(settings.caching)
-        self.chooser = EngineChooser(settings, threads_in_force(settings.inference))
+        self.chooser = EngineChooser(settings, threads_in_force(settings))
         self.scorer = AsyncHybridScorer(self.cache, self.chooser, settings)
         self.post_enricher = AsyncPostEnricher(self.cache, self.chooser, settings)
         self._users = 0

@@ -87,7 +87,7 @@ def _unused(parts: Assembly) -> Iterator[Check]:
 
 
 async def _threads(parts: Assembly) -> Check:
-    threads = await asyncio.to_thread(cpu_threads, parts.settings.inference)
+    threads = await asyncio.to_thread(cpu_threads, parts.settings)
     message = f"{threads.in_force} threads in force, {threads.advised} advised: {threads.reason}"
     if threads.in_force == threads.advised:
         return Check("CPU threads", "ok", message, None)

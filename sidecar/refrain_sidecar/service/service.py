@@ -165,7 +165,7 @@ class Service:
             return await parts.cache.verify(progress)
 
     async def cpu_threads(self) -> protocol.CpuThreadsResult:
-        return await asyncio.to_thread(cpu_threads, self.parts.settings.inference)
+        return await asyncio.to_thread(cpu_threads, self.parts.settings)
 
     async def doctor(self) -> protocol.DoctorResult:
         async with self.parts as parts:

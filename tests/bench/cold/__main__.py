@@ -37,7 +37,7 @@ TEXTS = Path(__file__).parent / "texts.txt"
 NAIVE, WORDS, OURS = "naive client", "  naive client, no numbers", "ours"
 NUMBERS = ("One", "Two", "Three", "Four", "Five", "Six")
 CLIENT_ROUNDS = 8
-OPTIONS = frozen_options(SETTINGS.inference, threads_in_force(SETTINGS.inference))
+OPTIONS = frozen_options(SETTINGS.inference, threads_in_force(SETTINGS))
 
 Times = dict[str, list[float]]
 
@@ -156,7 +156,7 @@ def ratio(one: Sequence[float], other: Sequence[float]) -> float:
 
 async def decoding(console: Console, engine: Engine) -> dict[str, float]:
     """The share of the memory bandwidth that decoding reaches."""
-    threads = threads_in_force(SETTINGS.inference)
+    threads = threads_in_force(SETTINGS)
     found = installed()
     assert found is not None
     rates = []

@@ -106,7 +106,7 @@ class Ours:
 
 def chooser() -> EngineChooser:
     """An embedded engine of one's own: two clients on one would spoil each other's prefixes."""
-    return EngineChooser(SETTINGS, threads_in_force(SETTINGS.inference))
+    return EngineChooser(SETTINGS, threads_in_force(SETTINGS))
 
 
 async def timed(ask: Ask, text: str) -> tuple[float, bool]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import struct
+from typing import Literal
 
 import psutil
 import pytest
 
-from refrain_sidecar.config.settings import InferenceSettings
+from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.cpu.advice import advise
 from refrain_sidecar.cpu.gather import gather
@@ -92,5 +93,8 @@ def test_this_machine_agrees_with_psutil() -> None:
 
 
 def test_threads_in_force_are_the_configured_ones_or_can_all_run() -> None:
-    assert threads_in_force(InferenceSettings(num_threads=3)) == 3
-    assert 1 <= threads_in_force(InferenceSettings(num_threads="auto")) <= gather().affinity
+    def in_force(num_threads: int | Literal["auto"]) -> int:
+        return threads_in_force(Settings(InferenceSettings(num_threads=num_threads)))
+
+    assert in_force(3) == 3
+    assert 1 <= in_force("auto") <= gather().affinity

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from attrs import evolve
 from tests.unit.cpu.test_calibration import MEASURED, RYZEN
 
-from refrain_sidecar.config.settings import InferenceSettings
+from refrain_cache import CacheSettings
+from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.cpu.calibration import Calibration, CalibrationFile, machine_name
 from refrain_sidecar.cpu.threads import kept_calibration
 from refrain_sidecar.cpu.trust import Answering, closest
+from refrain_sidecar.inference.last_known import Identity, LastKnown
 from refrain_sidecar.inference.models.manifest import manifest
 
 HERE = machine_name(RYZEN)
@@ -77,8 +80,8 @@ def test_the_engine_that_will_answer_decides_which_measurement_counts(tmp_path: 
     )
     file.keep(by_own)
 
-    def found(settings: InferenceSettings) -> tuple[int, bool]:
-        kept = kept_calibration(RYZEN, settings, file)
+    def found(inference: InferenceSettings) -> tuple[int, bool]:
+        kept = kept_calibration(RYZEN, Settings(inference), file)
         assert kept is not None
         return kept.threads, kept.doubt is None
 
@@ -89,3 +92,36 @@ def test_the_engine_that_will_answer_decides_which_measurement_counts(tmp_path: 
     file.keep(evolve(MEASURED, model="llama3.2:3b"))
     assert found(InferenceSettings(engine="auto", model="llama3.2:3b")) == (8, True)
     assert found(InferenceSettings(engine="ollama", model="llama3.2:3b")) == (8, True)
+
+
+@pytest.mark.parametrize("engine", ["ollama", "auto"])
+def test_ollamas_own_choice_of_a_model_is_the_one_it_last_answered_with(
+    tmp_path: Path, engine: Literal["auto", "ollama"]
+) -> None:
+    file = CalibrationFile(tmp_path)
+    file.keep(MEASURED)
+    caching = CacheSettings(cache_dir=tmp_path)
+    settings = Settings(InferenceSettings(engine=engine, model="auto"), caching)
+
+    def doubt() -> str | None:
+        kept = kept_calibration(RYZEN, settings, file)
+        assert kept is not None
+        return kept.doubt
+
+    assert "is to answer" in (doubt() or "")
+
+    ollama = LastKnown(Settings(InferenceSettings(engine="ollama", model="auto"), caching))
+    ollama.keep(Identity("ollama", "m:latest", "0" * 64, "0.33"))
+    assert doubt() is None
+
+    ollama.keep(Identity("ollama", "other:1b", "0" * 64, "0.33"))
+    assert doubt() is not None
+
+
+def test_of_two_engines_with_one_model_the_first_asked_counts() -> None:
+    embedded = evolve(MEASURED, engine="embedded", engine_version="1", tokens_per_s={3: 1.0})
+
+    found = closest([embedded, MEASURED], HERE, [Answering("embedded", "m", "1"), *ANSWERING])
+
+    assert found is not None
+    assert (found.threads, found.engine) == (3, "embedded")
