@@ -21,12 +21,12 @@ _KEPT_LINES = 20
 
 log = logging.getLogger(__name__)
 
-# llama.cpp's threads meet hundreds of times a token. GNU OpenMP spins there far longer than a token
-# takes before a thread sleeps, which is ruinous beside other work (two threads on two busy cores
-# took 18-42 s for what one thread did in 3.5 s); not to spin at all doubles a token's time on idle
-# cores (14 to 24 ms). 10,000 turns, some tens of µs, keep the idle speed, and on busy cores were
-# the fastest of 0, 300, 1000, 3000, 10,000 and 30,000.
-PATIENT_THREADS = {"GOMP_SPINCOUNT": "10000"}
+# llama.cpp's threads meet some 750 times a token. GNU OpenMP spins there far longer than a token
+# takes before a thread sleeps, which is ruinous beside other work: two threads then often share one
+# core, and each meeting costs the whole spin. A token of SmolLM2-135M took 385 ms there with 10,000
+# turns (244 µs), 74 with 3000, 34 with 1000, 21 with 300, 16 with none. On idle cores not to spin
+# at all makes 24 ms of 14; 1000 turns (24 µs) outlast the 19 µs from one meeting to the next.
+PATIENT_THREADS = {"GOMP_SPINCOUNT": "1000"}
 
 
 class EmbeddedStartFailed(Exception):
