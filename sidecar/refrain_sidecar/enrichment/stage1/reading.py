@@ -21,13 +21,13 @@ RESERVED_TOKENS = 640
 # counts, which is right for the scripts such a small model never learnt to join.
 _ASCII_PER_TOKEN = 3
 _HEAD_SHARE = 0.6
-# What chat templates treat as a change of speaker: <|im_end|>, <start_of_turn>, </s>, [INST] …
-_CONTROL = re.compile(
-    r"<(?=\|)|(?<=\|)>|<(?=/?(?:s|bos|eos|start_of_turn|end_of_turn|unk|pad)>)|<<(?=/?SYS>>)"
-    r"|\[(?=/?INST\])",
-    re.IGNORECASE,
+# What chat templates take for their own marks (<|im_end|>, <｜User｜>, </s>, <start_of_turn>,
+# <think>, [INST], <<SYS>> …), and the straight quote, for the prompt sets the text in two of them.
+_MARK = re.compile(
+    r"(?P<left><)(?=[|｜]|/?\w[\w.:-]*>)|(?P<right>(?<=[|｜])>)|(?P<bracket>\[)(?=/?g?[A-Z_]{3,}\])"
+    r"|(?P<opening>(?<![^\s(\[{–—-])\")|(?P<closing>\")"
 )
-_LOOKALIKES = {"<": "‹", ">": "›", "<<": "‹‹", "[": "("}
+_LOOKALIKES = {"left": "‹", "right": "›", "bracket": "(", "opening": "“", "closing": "”"}
 
 
 @frozen
@@ -87,12 +87,12 @@ def read(text: str, max_tokens: int) -> Reading:
 
 
 def defused(text: str) -> str:
-    """`text` with nothing in it that a chat template would take for its own marks."""
+    """`text` with nothing in it that would end the quote it is put in, or the turn."""
     readable = "".join(
         char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs") else " "
         for char in text
     )
-    return _CONTROL.sub(lambda found: _LOOKALIKES[found.group()], readable)
+    return _MARK.sub(lambda found: _LOOKALIKES[str(found.lastgroup)], readable)
 
 
 def tokens_at_most(text: str) -> int:
