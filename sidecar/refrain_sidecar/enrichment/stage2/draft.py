@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from refrain_sidecar.enrichment import schemas
 from refrain_sidecar.enrichment.results import PostEnrichment
@@ -35,13 +36,13 @@ class Draft:
         self.fault = ""
         self._shown = shown
         self._told = told
-        self._poor: dict[int, str] = {}
+        self._poor: list[tuple[range, str]] = []
         self._block = BLOCKS["poem"]
 
     @property
     def open(self) -> int | None:
         """The first place without a line."""
-        return next((at for at, line in enumerate(self.lines) if line is None), None)
+        return self._first_open(range(len(CHARS)))
 
     @property
     def before(self) -> list[str]:
@@ -71,9 +72,11 @@ class Draft:
 
     def settle(self) -> None:
         """Fill what is open with the best that was refused only for being poor."""
-        for at, line in self._poor.items():
-            if self.lines[at] is None and line not in self.lines:
-                self._keep(at, line)
+        for block, line in self._poor:
+            if (at := self._first_open(block)) is not None:
+                with suppress(ValueError):
+                    check_line(line, self._kept)
+                    self._keep(at, line)
 
     def written(self, tone: str) -> PostEnrichment:
         """The page, when nothing is open. `tone` is that of a page that names none."""
@@ -81,14 +84,17 @@ class Draft:
         *tips, closing = (line.rstrip(",;") for line in lines[3:])
         return PostEnrichment(poem=lines[:3], tips=tips, closing=closing, tone=self.tone or tone)
 
+    @property
+    def _kept(self) -> set[str]:
+        return {line for line in self.lines if line is not None}
+
     def _offer(self, text: str) -> None:
-        places = [at for at in self._block if self.lines[at] is None]
-        if not places:
+        at = self._first_open(self._block)
+        if at is None:
             return
-        at = places[0]
         try:
             line = tidy(cut(text, CHARS[at]))
-            check_line(line, {line for line in self.lines if line is not None})
+            check_line(line, self._kept)
         except ValueError as error:
             self.fault = str(error)
             return
@@ -98,9 +104,12 @@ class Draft:
                 check_tip(line)
         except ValueError as error:
             self.fault = str(error)
-            self._poor.setdefault(next((at for at in places if at not in self._poor), at), line)
+            self._poor.append((self._block, line))
             return
         self._keep(at, line)
+
+    def _first_open(self, block: range) -> int | None:
+        return next((at for at in block if self.lines[at] is None), None)
 
     def _keep(self, at: int, line: str) -> None:
         self.lines[at] = line

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from types import MappingProxyType
 
+from refrain_sidecar.enrichment import schemas
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.phase import Phase
@@ -44,6 +45,8 @@ TONES = MappingProxyType(
         "fearful": "soothing",
     }
 )
+# How a page may end, and a line that is whole though no other follows.
+_LAST = (".", "!", "?", *schemas.TONES)
 
 Told = Callable[[int, str], None]
 
@@ -108,7 +111,7 @@ async def write_lines(
                     break
             else:
                 # The model ended it, or the cap did, in the middle of a word perhaps.
-                if line.rstrip().endswith((".", "!", "?")):
+                if line.rstrip().endswith(_LAST):
                     draft.read(line)
     draft.settle()
     if draft.open is not None:
