@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import re
 
-_JOINING = "(?:and|but|so|because|although|though|while|when|until|since)"
+# "so" joins only what has a subject of its own: "so empty" does not.
+_SUBJECT = "(?:i|you|he|she|it|we|they|the|my|our|this|nobody|everybody)"
+_JOINING = (
+    "(?:and|but|because|although|though|while|when|until|since"
+    rf"|so(?=\s+{_SUBJECT}\b))"
+)
 # Where a clause ends, in scripts with and without blanks, and at English words that join two.
 _BETWEEN = re.compile(
     r"[.!?…;:,\n。！？；：，、]+|\s[–—-]\s"
