@@ -11,12 +11,13 @@ from attrs import frozen
 
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.inference.choose import Engine
-from refrain_sidecar.inference.errors import RequestRefused
+from refrain_sidecar.inference.errors import EngineFailed, RequestRefused
 from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import (
     OLLAMA_MAX_LOGPROBS,
     ChatRequest,
     GenerateRequest,
+    Generation,
     Message,
 )
 from refrain_sidecar.inference.prompt_form import PromptForm, of_family, sample, taken_apart
@@ -93,7 +94,13 @@ async def found_out(client: OllamaClient, model: str, options: Mapping[str, Any]
     shown = await client.show(model)
     capabilities = shown.get("capabilities") or ()
     form = await _form(client, model, str(shown.get("template") or ""), options)
-    logprobs = await _logprobs(client, model, form, version.max_logprobs, options)
+    most = version.max_logprobs
+    answer = await _answer(client, model, form, most, options)
+    if answer is None and form and await _answer(client, model, form, 0, options) is None:
+        # It is raw prompts that it does not take.
+        form = None
+        answer = await _answer(client, model, form, most, options)
+    logprobs = most if answer and any(token.top for token in answer.logprobs) else 0
     return Abilities(
         form=form,
         logprobs=logprobs,
@@ -112,7 +119,7 @@ async def _form(
         asked = ChatRequest(model, sample(system=system), options={**options, "num_predict": 1})
         try:
             rendered = await client.rendered(asked)
-        except RequestRefused as error:
+        except (RequestRefused, EngineFailed) as error:
             # Some templates refuse a conversation of this shape, such as one with instructions.
             log.info("%s renders no such conversation: %s", model, error.message)
             continue
@@ -123,27 +130,26 @@ async def _form(
     return of_family(template)
 
 
-async def _logprobs(
+async def _answer(
     client: OllamaClient,
     model: str,
     form: PromptForm | None,
     most: int,
     options: Mapping[str, Any],
-) -> int:
-    asked = (Message("user", "How do you feel?"), Message("assistant", "I feel"))
-    request = GenerateRequest(
-        model,
-        form.prompt(asked) if form else asked[0].content,
-        raw=form is not None,
-        options={**options, "num_predict": 1},
-        top_logprobs=min(most, OLLAMA_MAX_LOGPROBS),
-    )
+) -> Generation | None:
+    """A token asked for as it will be, with log-probabilities if `most`; None: it is refused."""
+    said = (Message("user", "How do you feel?"), Message("assistant", "I feel"))
+    capped, top = {**options, "num_predict": 1}, min(most, OLLAMA_MAX_LOGPROBS)
     try:
-        answer = await client.generate(request)
+        if form is None:
+            return await client.chat(ChatRequest(model, said, options=capped, top_logprobs=top))
+        prompt = form.prompt(said)
+        return await client.generate(
+            GenerateRequest(model, prompt, raw=True, options=capped, top_logprobs=top)
+        )
     except RequestRefused as error:
-        log.info("%s tells no log-probabilities: %s", model, error.message)
-        return 0
-    return most if any(token.top for token in answer.logprobs) else 0
+        log.info("%s refuses a way of asking: %s", model, error.message)
+        return None
 
 
 def _family(info: Mapping[str, Any]) -> str:

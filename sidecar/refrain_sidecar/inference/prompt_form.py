@@ -76,8 +76,20 @@ def taken_apart(rendered: str) -> PromptForm | None:
         parts.append(before)
     begin, *after_system, after_asked, after_said = parts
     return PromptForm(
-        begin, after_system[0] if after_system else None, after_asked, after_said, to_answer=rest
+        begin,
+        after_system[0] if after_system else None,
+        after_asked,
+        after_said,
+        to_answer=rest + _past_thinking(rest),
     )
+
+
+def _past_thinking(to_answer: str) -> str:
+    """What takes a model that would think first to its answer."""
+    if to_answer.rstrip().endswith("<think>"):
+        return "\n</think>\n\n"
+    # Of gpt-oss' channels the first is for thinking, unless another is named.
+    return "<|channel|>final<|message|>" if to_answer.endswith("<|start|>assistant") else ""
 
 
 def _turns(begin: str, role: str, end: str, *, system: str | None = None) -> PromptForm:

@@ -9,9 +9,12 @@ import sys
 from collections.abc import Iterator
 
 from refrain_sidecar.config import LiveConfig
-from refrain_sidecar.cpu import cpu_threads
+from refrain_sidecar.cpu import cpu_threads, threads_in_force
 from refrain_sidecar.inference import models
+from refrain_sidecar.inference.abilities import KnownAbilities
+from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.inference.ollama.options import frozen_options
 from refrain_sidecar.protocol import Check, DoctorResult
 from refrain_sidecar.service.assembly import Assembly
 
@@ -23,7 +26,7 @@ async def examine(parts: Assembly, config: LiveConfig) -> DoctorResult:
             _python(),
             *_configuration(config),
             _cache(parts),
-            await _engine(parts),
+            *await _engine(parts),
             *_unused(parts),
             await _threads(parts),
         ]
@@ -61,14 +64,30 @@ def _cache(parts: Assembly) -> Check:
             return Check("Cache", "warn", f"bypass: {state.reason}", fix)
 
 
-async def _engine(parts: Assembly) -> Check:
+async def _engine(parts: Assembly) -> list[Check]:
     try:
         engine = await parts.chooser.engine()
     except InferenceError as error:
         given = "nothing is answered" if parts.chooser.found is None else "only hits are answered"
-        return Check("Engine", "fail", error.message, f"Until then {given}.")
+        return [Check("Engine", "fail", error.message, f"Until then {given}.")]
     message = f"{engine.name} {engine.version} with {engine.model} at {engine.base_url}"
-    return Check("Engine", "ok", f"{message}, because {parts.chooser.why}", None)
+    return [
+        Check("Engine", "ok", f"{message}, because {parts.chooser.why}", None),
+        await _model(parts, engine),
+    ]
+
+
+async def _model(parts: Assembly, engine: Engine) -> Check:
+    """What has to be done in a lesser way with it; its first time takes loading it."""
+    options = frozen_options(parts.settings.inference, threads_in_force(parts.settings))
+    try:
+        abilities = await KnownAbilities(parts.settings, options).of(engine)
+    except InferenceError as error:
+        return Check("Model", "fail", error.message, "Until then only hits are answered.")
+    if not abilities.lacks:
+        return Check("Model", "ok", f"{engine.model} can do all that is asked of it", None)
+    fix = "It answers, but worse or slower: update Ollama, or name another in inference.model."
+    return Check("Model", "warn", f"{engine.model}: {'; '.join(abilities.lacks)}", fix)
 
 
 def _unused(parts: Assembly) -> Iterator[Check]:

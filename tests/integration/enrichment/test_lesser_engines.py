@@ -1,21 +1,19 @@
-"""Engines that tell little or nothing of probabilities, or write JSON that does not fit.
+"""Engines that can do less than others: each answers, and its answer says what was lacking.
 
 The server is hand-made because no real engine does these things on demand.
 """
 
+from __future__ import annotations
+
 import json
-from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
-from attrs import define, evolve, field
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from attrs import define, evolve
 
 from refrain_cache import AsyncCache
-from refrain_sidecar.config.settings import Settings
+from refrain_sidecar.config.settings import InferenceSettings, Settings
 from refrain_sidecar.enrichment import (
     WHEEL,
     AnswerInvalid,
@@ -23,71 +21,36 @@ from refrain_sidecar.enrichment import (
     AsyncPostEnricher,
     Place,
 )
+from refrain_sidecar.enrichment.results import Enrichment
 from refrain_sidecar.enrichment.stage1.hybrid_scorer import validate
+from refrain_sidecar.enrichment.stage2.writing import check_writing
 from refrain_sidecar.inference.choose import EngineChooser
+from refrain_sidecar.service.service import Service
 
+from .lesser_ollama import Messages, Ollama, Refused, chatml
 from .serving import served
 
-TOP = [(" sad", -0.5), (" lonely", -1.0), (" upset", -2.0), (" happ", -6.0), (" the", -6.5)]
-LEANING = [(" happy", -0.5), (" good", -1.0), (" sad", -5.0), (" lonely", -6.0), (" the", -6.5)]
-DETAILS = '{"events":["an empty house"],"expressed":["lonely"],"invoked":["alone"]}'
-
-
-@define
-class Ollama:
-    """Just enough of Ollama: `top` is what it tells of the next token, `texts` what it writes."""
-
-    tells: bool = True
-    texts: list[str] = field(factory=lambda: [DETAILS])
-    asked: list[dict[str, Any]] = field(factory=list)
-
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/", lambda _: PlainTextResponse("Ollama is running")),
-                Route("/api/version", lambda _: JSONResponse({"version": "0.33.0"})),
-                Route("/api/tags", self.tags),
-                Route("/api/chat", self.chat, methods=["POST"]),
-            ]
-        )
-
-    async def tags(self, _: Request) -> Response:
-        tag = {"name": "m:1", "model": "m:1", "digest": "d" * 64, "size": 1, "modified_at": ""}
-        return JSONResponse({"models": [{**tag, "details": {}}]})
-
-    async def chat(self, request: Request) -> Response:
-        body = json.loads(await request.body())
-        self.asked.append(body)
-        lines = self.written() if "format" in body else self.told(body)
-        return PlainTextResponse("".join(json.dumps(line) + "\n" for line in lines))
-
-    def written(self) -> Iterable[dict[str, Any]]:
-        text = self.texts.pop(0) if len(self.texts) > 1 else self.texts[0]
-        yield line(text)
-        yield line("", done=True)
-
-    def told(self, body: dict[str, Any]) -> Iterable[dict[str, Any]]:
-        first = line(" x")
-        if self.tells:
-            spoken = body["messages"][1]["content"]
-            top = TOP if "house" in spoken else LEANING
-            entries = [{"token": token, "logprob": logprob} for token, logprob in top]
-            first["logprobs"] = [{"token": " x", "logprob": -1.0, "top_logprobs": entries}]
-        yield first
-        yield line("", done=True)
-
-
-def line(text: str, *, done: bool = False) -> dict[str, Any]:
-    said = {"model": "m:1", "message": {"role": "assistant", "content": text}, "done": done}
-    return {**said, "done_reason": "stop"} if done else said
+TEXT = "The attic is so empty."
+NO_FORM = "its prompt form is not known: it is asked by chat"
+NO_LOGPROBS = "it tells no log-probabilities: feelings are generated"
 
 
 @define
 class Lesser:
+    """The stages over an engine, and what it was asked."""
+
     ollama: Ollama
     cache: AsyncCache
     scorer: AsyncHybridScorer
     writer: AsyncPostEnricher
+    settings: Settings
+
+    async def both(self) -> Enrichment:
+        """What both stages say of TEXT, which must be good."""
+        result = await self.scorer.enrich(TEXT)
+        validate(result)
+        check_writing((await self.writer.write(result)).value)
+        return result
 
 
 @pytest.fixture
@@ -102,53 +65,239 @@ async def lesser(embedded_settings: Settings) -> AsyncIterator[Lesser]:
             cache,
             AsyncHybridScorer(cache, chooser, settings),
             AsyncPostEnricher(cache, chooser, settings),
+            settings,
         )
         await chooser.close()
 
 
 async def test_twenty_probabilities_name_the_feeling_and_say_so(lesser: Lesser) -> None:
-    result = await lesser.scorer.enrich("The house is so empty.")
-    assert result["wheel"]["primary"] == "sad"
-    assert result["provenance"]["way"] == "top_logprobs"
-    assert all(body.get("top_logprobs", 0) <= 20 for body in lesser.ollama.asked)
+    result = await lesser.both()
+    assert (result["wheel"]["primary"], result["wheel"]["secondary"]) == ("sad", "lonely")
+    assert (result["provenance"]["way"], result["provenance"]["lacks"]) == ("top_logprobs", [])
+    assert result["events"] == ["The attic is so empty"]
+    assert lesser.ollama.bodies(), "it is asked raw"
+    for body in lesser.ollama.bodies():
+        assert body["raw"]
+        assert body["prompt"].startswith("<|im_start|>")
+        assert body.get("top_logprobs", 0) <= 20
+        assert "logprob_tokens" not in body
 
 
-async def test_without_probabilities_a_word_is_generated_and_it_says_so(lesser: Lesser) -> None:
+async def test_one_that_renders_nothing_is_asked_in_the_form_of_its_family(lesser: Lesser) -> None:
+    lesser.ollama.render = None
+    result = await lesser.both()
+    assert (result["wheel"]["primary"], result["provenance"]["lacks"]) == ("sad", [])
+    asked = [body for body in lesser.ollama.bodies("/api/chat") if "_debug_render_only" in body]
+    assert {body["options"]["num_predict"] for body in asked} == {1}, "it generates what it is told"
+    assert lesser.ollama.bodies()[-1]["prompt"].startswith("<|im_start|>system")
+    assert lesser.ollama.written < 400
+
+
+async def test_one_whose_form_nobody_tells_is_asked_by_chat(lesser: Lesser) -> None:
+    lesser.ollama.render, lesser.ollama.template = None, "{{ .Prompt }}"
+    result = await lesser.both()
+    assert (result["wheel"]["primary"], result["provenance"]["lacks"]) == ("sad", [NO_FORM])
+    assert lesser.ollama.bodies() == []
+    assert lesser.ollama.bodies("/api/chat")[-1]["messages"][-1]["role"] == "assistant"
+
+
+async def test_one_that_tells_no_probabilities_writes_a_word(lesser: Lesser) -> None:
     lesser.ollama.tells = False
-    lesser.ollama.texts = ['{"feeling":"homesick"}', DETAILS.replace("alone", "homesick")]
-    result = await lesser.scorer.enrich("The house is so empty.")
-    validate(result)
+    result = await lesser.both()
     assert Place(**result["wheel"]) == WHEEL.place("homesick")
-    assert result["provenance"]["way"] == "generated"
+    assert (result["provenance"]["way"], result["provenance"]["lacks"]) == (
+        "generated",
+        [NO_LOGPROBS],
+    )
     assert result["low_confidence"]
+    assert lesser.ollama.bodies()[-1]["raw"]
 
 
-async def test_json_that_does_not_fit_is_asked_for_once_more(lesser: Lesser) -> None:
-    lesser.ollama.texts = ['{"events":[', DETAILS]
-    outcome = await lesser.scorer.score("The house is so empty.")
-    assert outcome.value["events"] == ["an empty house"]
-    written = [body for body in lesser.ollama.asked if "format" in body]
-    assert len({body["options"]["seed"] for body in written}) == len(written) == 2
+async def test_one_that_refuses_to_tell_probabilities_is_not_asked_for_them(lesser: Lesser) -> None:
+    lesser.ollama.refuses_logprobs = True
+    result = await lesser.both()
+    assert result["provenance"]["lacks"] == [NO_LOGPROBS]
+    assert sum("logprobs" in body for body in lesser.ollama.bodies()) == 1
+    assert lesser.ollama.bodies()[-1]["raw"], "its form is as good as ever"
+
+
+async def test_one_that_refuses_raw_prompts_is_asked_by_chat(lesser: Lesser) -> None:
+    lesser.ollama.refuses_raw = True
+    result = await lesser.both()
+    assert (result["wheel"]["primary"], result["provenance"]["lacks"]) == ("sad", [NO_FORM])
+    assert len(lesser.ollama.bodies()) == 2, "with log-probabilities, and without"
+
+
+async def test_one_that_can_do_nothing_but_chat_answers(lesser: Lesser) -> None:
+    ollama = lesser.ollama
+    ollama.render, ollama.refuses_raw, ollama.refuses_logprobs = None, True, True
+    result = await lesser.both()
+    assert result["provenance"]["lacks"] == [NO_FORM, NO_LOGPROBS]
+    assert Place(**result["wheel"]) == WHEEL.place("homesick")
+
+
+def alternating(messages: Messages) -> str:
+    """A template that takes no instructions, as some say in an error."""
+    if messages[0]["role"] == "system":
+        raise Refused("template: roles must alternate user/assistant")
+    return chatml(messages)
+
+
+def crashing(messages: Messages) -> str:
+    """One that cannot be executed with instructions."""
+    if messages[0]["role"] == "system":
+        raise Refused("template: :3: executing: index out of range", status=500)
+    return chatml(messages)
+
+
+def forgetful(messages: Messages) -> str:
+    """One that has no place for instructions."""
+    return chatml([message for message in messages if message["role"] != "system"])
+
+
+def moving(messages: Messages) -> str:
+    """One that has instructions stand before the last question."""
+    system = [message for message in messages if message["role"] == "system"]
+    others = [message for message in messages if message["role"] != "system"]
+    return chatml([*others[:-1], *system, others[-1]])
+
+
+@pytest.mark.parametrize("render", [alternating, crashing, forgetful, moving])
+async def test_instructions_that_a_template_will_not_have_begin_the_first_question(
+    lesser: Lesser, render: object
+) -> None:
+    lesser.ollama.render = render  # type: ignore[assignment]
+    result = await lesser.both()
+    assert (result["wheel"]["primary"], result["provenance"]["lacks"]) == ("sad", [])
+    for body in lesser.ollama.bodies()[1:]:
+        assert body["prompt"].startswith("<|im_start|>user\nYou ")
+        assert "system" not in body["prompt"]
 
 
 @pytest.mark.parametrize(
-    "text", ['{"events":[', "[]", '{"events":["a b c"],"expressed":["purple"],"invoked":["sad"]}']
+    "render",
+    [
+        pytest.param(lambda messages: chatml(messages[-1:]), id="only the last question"),
+        pytest.param(lambda messages: chatml(messages).lower(), id="all in lower case"),
+        pytest.param(lambda _: "", id="nothing"),
+    ],
 )
-async def test_json_that_does_not_fit_twice_is_an_error_and_not_stored(
+async def test_an_odd_template_is_answered_by_the_form_of_its_family_or_by_chat(
+    lesser: Lesser, render: object
+) -> None:
+    lesser.ollama.render = render  # type: ignore[assignment]
+    assert (await lesser.both())["provenance"]["lacks"] == []
+    lesser.ollama.template, lesser.ollama.digest = "### {{ .Prompt }}", "e" * 64
+    lesser.scorer._asking.chooser.forget()
+    assert (await lesser.both())["provenance"]["lacks"] == [NO_FORM]
+
+
+async def test_what_an_engine_can_do_is_found_out_once_for_a_digest_and_a_version(
+    lesser: Lesser,
+) -> None:
+    def found_out() -> int:
+        return len(lesser.ollama.bodies("/api/show"))
+
+    await lesser.scorer.score(TEXT)
+    await lesser.scorer.score("The attic is full.")
+    assert found_out() == 1
+
+    async def again(text: str) -> None:
+        """In another process, which knows what is on disk."""
+        chooser = EngineChooser(lesser.settings, 1)
+        await AsyncHybridScorer(lesser.cache, chooser, lesser.settings).score(text)
+        await chooser.close()
+
+    await again("The attic is cold.")
+    assert found_out() == 1
+    leanings = len(lesser.ollama.bodies())
+    await again("The attic is dark.")
+    # Three beginnings: what it says of ordinary texts is on disk as well.
+    assert len(lesser.ollama.bodies()) == leanings + 3
+    lesser.ollama.digest = "e" * 64
+    await again("The attic is light.")
+    assert found_out() == 2
+    lesser.ollama.version = "0.34.0"
+    await again("The attic is high.")
+    assert found_out() == 3
+
+
+async def test_an_engine_that_learnt_something_is_asked_for_it(lesser: Lesser) -> None:
+    lesser.ollama.tells = False
+    assert (await lesser.scorer.enrich(TEXT))["provenance"]["lacks"] == [NO_LOGPROBS]
+    lesser.ollama.tells, lesser.ollama.version = True, "0.34.0"
+    lesser.scorer._asking.chooser.forget()
+    assert (await lesser.scorer.enrich(TEXT))["provenance"]["lacks"] == []
+
+
+async def test_a_word_that_does_not_fit_is_asked_for_once_more(lesser: Lesser) -> None:
+    lesser.ollama.tells = False
+    lesser.ollama.texts = ['{"feeling":', '{"feeling":"homesick"}']
+    assert (await lesser.scorer.enrich(TEXT))["wheel"]["tertiary"] == "homesick"
+    bound = [body for body in lesser.ollama.bodies() if "format" in body]
+    assert len({body["options"]["seed"] for body in bound}) == len(bound) == 2
+
+
+@pytest.mark.parametrize("text", ['{"feeling":', "[]", '{"feeling":"purple"}', "{}"])
+async def test_a_word_that_does_not_fit_twice_is_an_error_and_not_stored(
     lesser: Lesser, text: str
 ) -> None:
-    lesser.ollama.texts = [text]
+    lesser.ollama.tells, lesser.ollama.texts = False, [text]
     with pytest.raises(AnswerInvalid, match="Nothing was stored"):
-        await lesser.scorer.score("The house is so empty.")
+        await lesser.scorer.score(TEXT)
     assert (await lesser.cache.get_stats()).entries == 0
-    lesser.ollama.texts = [DETAILS]
-    assert (await lesser.scorer.score("The house is so empty.")).outcome == "miss"
+    lesser.ollama.texts = ['{"feeling":"homesick"}']
+    assert (await lesser.scorer.score(TEXT)).outcome == "miss"
 
 
-async def test_one_option_set_for_everything_but_sampling(lesser: Lesser) -> None:
-    await lesser.scorer.score("The house is so empty.")
-    reloading = {(body["options"]["num_ctx"], body["options"]["num_thread"])
-                 for body in lesser.ollama.asked}  # fmt: skip
-    assert len(reloading) == 1
-    caps = {body["options"]["num_predict"] for body in lesser.ollama.asked if "format" in body}
-    assert caps == {120}
+async def test_a_page_that_cannot_be_used_is_an_error_and_not_stored(lesser: Lesser) -> None:
+    result = await lesser.scorer.enrich(TEXT)
+    lesser.ollama.page = "...\n" * 20
+    with pytest.raises(AnswerInvalid, match="Nothing was stored"):
+        await lesser.writer.write(result)
+    assert (await lesser.cache.get_stats()).entries == 1
+
+
+async def test_one_set_of_options_for_everything_but_sampling(lesser: Lesser) -> None:
+    await lesser.both()
+    bodies = [*lesser.ollama.bodies(), *lesser.ollama.bodies("/api/chat")]
+    loading = {(body["options"]["num_ctx"], body["options"]["num_thread"]) for body in bodies}
+    assert len(loading) == 1
+    assert all(body["options"]["num_predict"] > 0 for body in bodies), "no answer is endless"
+
+
+@pytest.mark.parametrize(
+    ("keep_alive", "sent"), [(0, "2s"), ("0", "2s"), ("0s", "2s"), ("5m", "5m"), (-1, -1)]
+)
+async def test_to_keep_nothing_loaded_is_to_keep_it_between_the_requests_for_a_text(
+    lesser: Lesser, keep_alive: int | str, sent: int | str
+) -> None:
+    inference = evolve(lesser.settings.inference, keep_alive=keep_alive)
+    settings = evolve(lesser.settings, inference=inference)
+    chooser = EngineChooser(settings, 1)
+    await AsyncHybridScorer(lesser.cache, chooser, settings).score(TEXT)
+    await chooser.close()
+    # Those that find out what it can do name none.
+    assert {body["keep_alive"] for body in lesser.ollama.bodies() if "keep_alive" in body} == {sent}
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_the_doctor_says_what_a_model_lacks(tmp_path: Path, refuses: bool) -> None:
+    ollama = Ollama(refuses_raw=refuses, refuses_logprobs=refuses)
+    async with served(ollama.app()) as url:
+        config = tmp_path / "config" / "perf_config.json"
+        config.parent.mkdir()
+        inference = evolve(InferenceSettings(), engine="ollama", base_url=url, model="m:1")
+        sections = {"engine": inference.engine, "base_url": url, "model": inference.model}
+        caching = {"cache_dir": "./cache"}
+        config.write_text(json.dumps({"inference": sections, "caching": caching}))
+        async with Service(config) as service:
+            checks = [{it.name: it for it in (await service.doctor()).checks} for _ in range(2)]
+    assert checks[0]["Model"] == checks[1]["Model"]
+    assert len(ollama.bodies("/api/show")) == 1, "known on disk the second time"
+    found = checks[0]["Model"]
+    if refuses:
+        assert (found.status, found.message) == ("warn", f"m:1: {NO_FORM}; {NO_LOGPROBS}")
+        assert "inference.model" in (found.fix or "")
+    else:
+        assert (found.status, found.fix) == ("ok", None)

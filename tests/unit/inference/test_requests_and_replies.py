@@ -50,6 +50,7 @@ def test_a_full_request_says_everything() -> None:
         keep_alive="30m",
         images=(b"\x89PNG",),
         top_logprobs=20,
+        logprob_tokens=(" sad", " glad"),
     )
 
     body = generate_body(request, stream=False)
@@ -68,6 +69,7 @@ def test_a_full_request_says_everything() -> None:
         "images": ["iVBORw=="],
         "logprobs": True,
         "top_logprobs": 20,
+        "logprob_tokens": [" sad", " glad"],
     }
     assert list(body["format"]["properties"]) == ["b", "a"], "the order of keys is the model's"
 
@@ -172,6 +174,10 @@ def test_a_chat_piece_carries_text_thought_and_tools() -> None:
     [
         ({"version": "0.33.1"}, EngineVersion("0.33.1", 20)),
         ({"version": "1", "refrain": {"max_top_logprobs": 512}}, EngineVersion("1", 512)),
+        (
+            {"version": "1", "refrain": {"max_top_logprobs": 512, "keeps_prompts": True}},
+            EngineVersion("1", 512, keeps_prompts=True),
+        ),
     ],
 )
 def test_an_engine_may_offer_more_log_probabilities_than_ollama(
