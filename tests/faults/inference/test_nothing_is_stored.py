@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from refrain_cache import AsyncCache, CacheSettings
 from refrain_sidecar.config.settings import InferenceSettings, NetworkingSettings, Settings
-from refrain_sidecar.enrichment import AsyncHybridScorer
+from refrain_sidecar.enrichment import AsyncHybridScorer, AsyncPostEnricher
 from refrain_sidecar.inference.choose import EngineChooser
 from refrain_sidecar.inference.errors import (
     BrokenStream,
@@ -22,10 +24,16 @@ from refrain_sidecar.inference.errors import (
     TimedOut,
 )
 
-from .misbehaving import Answer, Exchange, MisbehavingServer
+from .misbehaving import DONE, Answer, Exchange, MisbehavingServer
 
 TAG = {"name": "m:1", "model": "m:1", "digest": "d" * 64, "size": 1, "modified_at": ""}
-PIECE = {"model": "m:1", "message": {"role": "assistant", "content": "sad"}, "done": False}
+PIECE = {"model": "m:1", "response": " sad", "done": False}
+TOP = [{"token": token, "logprob": logprob} for token, logprob in ((" sad", -1.0), (" x", -2.0))]
+TOLD = {**PIECE, "logprobs": [{"token": " sad", "logprob": -1.0, "top_logprobs": TOP}]}
+WHEEL = {"primary": "sad", "secondary": "lonely", "tertiary": "alone"}
+# How many requests for tokens are answered before it fails: one finds out what the model can do,
+# three hear of the text, and the others of ordinary ones.
+FINDING_OUT, HEARING, LEANING = 0, 1, 1 + 3 + 7
 
 
 def status(code: int, body: bytes | dict[str, str] = b"") -> Answer:
@@ -62,6 +70,23 @@ async def say_nothing(exchange: Exchange) -> None:
     await exchange.hang()
 
 
+async def first_stage(*made: Any) -> None:
+    await AsyncHybridScorer(*made).enrich("The house is so empty.")
+
+
+async def second_stage(*made: Any) -> None:
+    await AsyncPostEnricher(*made).write({"wheel": WHEEL, "invoked": []})
+
+
+@pytest.mark.parametrize(
+    ("stage", "good"),
+    [
+        pytest.param(first_stage, FINDING_OUT, id="finding out"),
+        pytest.param(first_stage, HEARING, id="hearing"),
+        pytest.param(first_stage, LEANING, id="hearing of ordinary texts"),
+        pytest.param(second_stage, HEARING, id="writing"),
+    ],
+)
 @pytest.mark.parametrize(
     ("failure", "error"),
     [
@@ -79,13 +104,28 @@ async def say_nothing(exchange: Exchange) -> None:
     ],
 )
 async def test_a_failing_engine_leaves_no_entry_and_no_connection(
-    server: MisbehavingServer, tmp_path: Path, failure: Answer, error: type[InferenceError]
+    server: MisbehavingServer,
+    tmp_path: Path,
+    stage: Callable[..., Awaitable[None]],
+    good: int,
+    failure: Answer,
+    error: type[InferenceError],
 ) -> None:
+    left = good
+
     async def answer(exchange: Exchange) -> None:
+        nonlocal left
         if exchange.path == "/api/version":
             await exchange.reply(200, {"version": "0.33.0"})
         elif exchange.path == "/api/tags":
             await exchange.reply(200, {"models": [TAG]})
+        elif exchange.path == "/api/show":
+            await exchange.reply(200, {"template": "<|im_start|>"})
+        elif exchange.path == "/api/chat" and "_debug_render_only" in exchange.json:
+            await exchange.reply(200, {"model": "m:1"})
+        elif left:
+            left -= 1
+            await exchange.stream(TOLD, DONE)
         else:
             await failure(exchange)
 
@@ -98,9 +138,10 @@ async def test_a_failing_engine_leaves_no_entry_and_no_connection(
     chooser = EngineChooser(settings, 1)
     async with AsyncCache(settings.caching) as cache:
         with pytest.raises(error) as caught:
-            await AsyncHybridScorer(cache, chooser, settings).enrich("The house is so empty.")
+            await stage(cache, chooser, settings)
         assert type(caught.value) is error
         assert caught.value.message
+        assert not left, "it failed later than was meant"
         assert (await cache.entries()).total == 0
     await chooser.close()
     async with asyncio.timeout(5):

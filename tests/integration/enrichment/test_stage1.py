@@ -126,7 +126,7 @@ async def test_the_log_line_hides_the_text_when_it_is_told_to(
 async def test_at_least_30_of_the_36_development_sentences_are_right(
     stages: Stages, embedded_settings: Settings
 ) -> None:
-    naming = Naming(Asking(stages.chooser, embedded_settings.inference))
+    naming = Naming(Asking(stages.chooser, embedded_settings), embedded_settings)
     engine = await stages.chooser.engine()
     rows = [
         json.loads(line)
