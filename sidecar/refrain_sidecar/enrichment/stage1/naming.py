@@ -16,9 +16,10 @@ from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.results import Way
 from refrain_sidecar.enrichment.schemas import feeling
 from refrain_sidecar.enrichment.stage1.evidence import ORDINARY, Heard, Logprobs, leaning
-from refrain_sidecar.enrichment.stage1.readout import fitted
+from refrain_sidecar.enrichment.stage1.readout import Readout, fitted
 from refrain_sidecar.enrichment.stage1.scoring import Scored, at, scored
 from refrain_sidecar.enrichment.wheel import WHEEL
+from refrain_sidecar.inference.abilities import Abilities
 from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.remembered import Remembered
 
@@ -56,25 +57,26 @@ class Naming:
     def __init__(self, asking: Asking, settings: Settings) -> None:
         self._asking = asking
         self._remembered = Remembered(settings.caching)
-        self._leanings: dict[str, Leaning] = {}
+        self._leanings: dict[tuple[str, ...], Leaning] = {}
         self._observing = asyncio.Lock()
 
     async def prepare(self, engine: Engine) -> None:
         """Have the leaning, and the state of the static prefix, before the first text comes."""
-        if (await self._asking.abilities(engine)).logprobs:
-            await self._leaning(engine)
+        abilities = await self._asking.abilities(engine)
+        if abilities.logprobs:
+            if _readout(abilities) is None:
+                await self._leaning(engine)
             await self.heard(engine, "")
 
     async def name(self, engine: Engine, text: str, phase: Phase | None = None) -> Named:
         """The feeling of `text` (defused and cut to size). Raises InferenceError, AnswerInvalid."""
         abilities = await self._asking.abilities(engine)
         heard = await self.heard(engine, text, phase) if abilities.logprobs else ()
-        if not all(heard) or not heard:
+        if not heard or not all(heard):
             return await self._generated(engine, text)
-        way: Way = "logprobs" if abilities.scores_words else "top_logprobs"
-        readout = fitted(abilities.family, prompts.SCORE_HASH, way)
+        readout = _readout(abilities)
         usual = readout.usual if readout else (await self._leaning(engine)).usual
-        return Named(scored(heard, usual, readout), way, heard[-1])
+        return Named(scored(heard, usual, readout), _way(abilities), heard[-1])
 
     async def heard(self, engine: Engine, text: str, phase: Phase | None = None) -> Heard:
         """What may follow each of the beginnings; nothing if the engine does not tell."""
@@ -87,17 +89,25 @@ class Naming:
     async def _leaning(self, engine: Engine) -> Leaning:
         who = (engine.digest, engine.version, prompts.SCORE_HASH)
         async with self._observing:
-            if engine.digest not in self._leanings:
+            if who not in self._leanings:
                 known = self._remembered.read("leaning", who, Leaning)
                 if known is None:
                     texts = [await self.heard(engine, text) for text in ORDINARY]
                     known = Leaning(leaning(texts))
                     self._remembered.keep("leaning", who, known)
-                self._leanings[engine.digest] = known
-            return self._leanings[engine.digest]
+                self._leanings[who] = known
+            return self._leanings[who]
 
     async def _generated(self, engine: Engine, text: str) -> Named:
         schema = feeling(WHEEL.tertiaries)
         messages = prompts.word_messages(text)
         answer = await self._asking.json(engine, messages, schema, cap=_GENERATED_CAP)
         return Named(at(WHEEL.place(answer["feeling"]), GENERATED_CONFIDENCE), "generated", {})
+
+
+def _way(abilities: Abilities) -> Way:
+    return "logprobs" if abilities.scores_words else "top_logprobs"
+
+
+def _readout(abilities: Abilities) -> Readout | None:
+    return fitted(abilities.family, prompts.SCORE_HASH, _way(abilities))
