@@ -27,8 +27,10 @@ bench: bench-cache bench-cold ## Measure the cache and the cold path beside what
 bench-cache: .tools/bench/.installed models ## The cache beside raw sqlite3, diskcache, litellm, LangChain … (7 min)
 	@PYTHONPATH=cache .tools/bench/bin/python -m tests.bench.cache
 
-bench-cold: models ## A miss beside a naive client of the same engine and model (6 min)
-	@$(BIN)/python -m tests.bench.cold
+# ENGINE=ollama asks a real one, built once.
+ENGINE ?= embedded
+bench-cold: models $(if $(filter ollama,$(ENGINE)),ollama) ## A miss beside a naive client of the same engine and model (6 min)
+	@$(BIN)/python -m tests.bench.cold --engine $(ENGINE) $(if $(QUICK),--texts 2)
 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
 	@npm --prefix extension run --silent vsix

@@ -2,9 +2,9 @@
 
     python -m tests.bench.forty [--engine embedded|ollama]
 
-All feelings, lengths from one word to a long paragraph, slang, other languages, lists, code, and one
-text that tries to give orders. Each goes through both stages and is printed in full with what came
-of it; then a table. The last line is one JSON object.
+All feelings, one word to a long paragraph, slang, other languages, lists, code, and one text that
+tries to give orders. Each goes through both stages and is printed in full with what came of it;
+then a table. The last line is one JSON object.
 """
 
 from __future__ import annotations

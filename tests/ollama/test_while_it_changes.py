@@ -31,7 +31,7 @@ from refrain_sidecar.inference.models.manifest import manifest, weights_path
 TEXTS = int(os.environ.get("REFRAIN_CHANGES_TEXTS", "20"))
 PROCESSES = 2
 # A change after so many answers, within so many seconds: mostly in the middle of others.
-ANSWERS_A_CHANGE = 2 if TEXTS <= 20 else 5
+ANSWERS_A_CHANGE = 4
 WITHIN_S = 1.5
 GENEROUS_S = 300.0
 # From the last look at the model's name to the moment an answer counts as stored.
@@ -84,8 +84,8 @@ class Changes:
         """The next change, of a round of seven."""
         change = next(self._left, None)
         if change is None:
-            round_ = (self.make, self.kill, self.start, self.make, self.replace, self.stop)
-            self._left = iter((*round_, self.start))
+            round_ = (self.kill, self.start, self.make, self.replace, self.stop, self.start)
+            self._left = iter((*round_, self.make))
             change = next(self._left)
         change()
 

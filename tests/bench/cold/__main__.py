@@ -1,6 +1,6 @@
 """`make bench-cold`: what a miss costs, beside a naive client of the same engine and model.
 
-    python -m tests.bench.cold [--texts 6]
+    python -m tests.bench.cold [--engine embedded|ollama] [--texts 6]
 
 Every text is asked of every candidate in turn, in one run; read the ratios. Ours and the others
 have an engine process each, of the same build and options. The last line is one JSON object.
@@ -18,15 +18,18 @@ from statistics import median
 from typing import Any
 
 import httpx
+from attrs import evolve
 from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from tests.bench.cold import answers, bandwidth
-from tests.bench.cold.candidates import SETTINGS, Candidate, Client, Ours, chooser, timed
+from tests.bench.cold.candidates import Candidate, Client, Ours, chooser, timed
 from tests.bench.cold.client import freed_ms, overhead
+from tests.bench.engines import ENGINES, engine_settings
 
-from refrain_cache import AsyncCache
+from refrain_cache import AsyncCache, CacheSettings
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.models import installed
@@ -37,50 +40,68 @@ TEXTS = Path(__file__).parent / "texts.txt"
 NAIVE, WORDS, OURS = "naive client", "  naive client, no numbers", "ours"
 NUMBERS = ("One", "Two", "Three", "Four", "Five", "Six")
 CLIENT_ROUNDS = 8
-OPTIONS = frozen_options(SETTINGS.inference, threads_in_force(SETTINGS))
 
 Times = dict[str, list[float]]
 
 
-async def main() -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description="What a miss costs, beside a naive client.")
+    parser.add_argument("--engine", choices=ENGINES, default="embedded")
     parser.add_argument("--texts", type=int, default=6, help="how many of the texts (at most 12)")
-    texts = TEXTS.read_text("utf-8").splitlines()[: parser.parse_args().texts]
-    theirs, own = chooser(), chooser()
+    asked = parser.parse_args()
+    texts = TEXTS.read_text("utf-8").splitlines()[: asked.texts]
+    # Two clients of one engine would spoil each other's prefixes.
+    with (
+        engine_settings(asked.engine, CacheSettings(enabled=False)) as theirs,
+        engine_settings(asked.engine, CacheSettings(enabled=False)) as own,
+    ):
+        asyncio.run(compare(texts, theirs, own))
+
+
+async def compare(texts: Sequence[str], theirs: Settings, own: Settings) -> None:
+    their_engine, our_engine = chooser(theirs), chooser(own)
     try:
         async with (
-            AsyncCache(SETTINGS.caching) as cache,
+            AsyncCache(own.caching) as cache,
             httpx.AsyncClient(timeout=600, trust_env=False) as pooled,
         ):
-            await measure(texts, await theirs.engine(), Ours.over(cache, own), pooled)
+            ours = Ours.over(cache, our_engine, own)
+            threads = threads_in_force(own.inference)
+            await measure(texts, await their_engine.engine(), ours, pooled, own, threads)
     finally:
-        await theirs.close()
-        await own.close()
+        await their_engine.close()
+        await our_engine.close()
 
 
 async def measure(
-    texts: Sequence[str], engine: Engine, ours: Ours, pooled: httpx.AsyncClient
+    texts: Sequence[str],
+    engine: Engine,
+    ours: Ours,
+    pooled: httpx.AsyncClient,
+    settings: Settings,
+    threads: int,
 ) -> None:
     console = Console()
     await ours.prepare()
-    naive = Client(engine)
-    first = Client(engine, instructions_first=True)
-    minified = Client(engine, instructions_first=True, minified=True)
-    kept = Client(engine, instructions_first=True, minified=True, pooled=pooled)
+    embedded = engine.name == "embedded"
+    naive = Client(engine, threads)
+    first = evolve(naive, instructions_first=True)
+    # Nothing tells Ollama to leave the blanks out.
+    minified = evolve(first, minified=embedded)
+    kept = evolve(minified, pooled=pooled)
     await naive.stage1("It rained.")  # loads the model
+    levers = [("+ instructions first", first), ("+ pooled connection", kept)]
+    if embedded:
+        levers.insert(1, ("+ minified JSON", minified))
     stage1 = [
         Candidate(NAIVE, naive.stage1),
         Candidate(WORDS, partial(naive.stage1, schema=answers.STAGE1_WORDS)),
-        Candidate("+ instructions first", first.stage1),
-        Candidate("+ minified JSON", minified.stage1),
-        Candidate("+ pooled connection", kept.stage1),
+        *(Candidate(name, client.stage1) for name, client in levers),
         Candidate(OURS, ours.stage1),
     ]
     stage2 = [
         Candidate(NAIVE, naive.stage2),
-        Candidate("+ instructions first", first.stage2),
-        Candidate("+ minified JSON", minified.stage2),
-        Candidate("+ pooled connection", kept.stage2),
+        *(Candidate(name, client.stage2) for name, client in levers),
         Candidate(OURS, ours.stage2),
     ]
     with Progress(console=console) as progress:
@@ -91,13 +112,15 @@ async def measure(
     show(console, "Stage 2, cold", times2, broken2)
     figures: dict[str, Any] = {
         "bench": "cold",
+        "engine": engine.name,
         "texts": len(texts),
         "times_faster": faster(console, times1, times2, NAIVE),
         "times_faster_without_numbers": faster(console, times1, times2, WORDS),
     }
     own_engine = await ours.chooser.engine()
-    figures |= await decoding(console, own_engine)
-    figures |= await our_client(console, own_engine)
+    options = frozen_options(settings.inference, threads)
+    figures |= await decoding(console, own_engine, options, threads)
+    figures |= await our_client(console, own_engine, options)
     print(json.dumps(figures))
 
 
@@ -154,9 +177,10 @@ def ratio(one: Sequence[float], other: Sequence[float]) -> float:
     return round(median(one) / median(other), 2)
 
 
-async def decoding(console: Console, engine: Engine) -> dict[str, float]:
+async def decoding(
+    console: Console, engine: Engine, frozen: Mapping[str, Any], threads: int
+) -> dict[str, float]:
     """The share of the memory bandwidth that decoding reaches."""
-    threads = threads_in_force(SETTINGS)
     found = installed()
     assert found is not None
     rates = []
@@ -164,7 +188,7 @@ async def decoding(console: Console, engine: Engine) -> dict[str, float]:
         request = GenerateRequest(
             engine.model,
             "Tell a story of a lighthouse keeper.",
-            options={**OPTIONS, "num_predict": 120, "seed": seed, "temperature": 0.7},
+            options={**frozen, "num_predict": 120, "seed": seed, "temperature": 0.7},
         )
         answer = await engine.client.generate(request)
         rates.append(answer.tokens / answer.decode_ms * 1e3)
@@ -178,22 +202,27 @@ async def decoding(console: Console, engine: Engine) -> dict[str, float]:
     return {"tokens_s": round(tokens_s, 1), "bandwidth_share": round(used / limit, 3)}
 
 
-async def our_client(console: Console, engine: Engine) -> dict[str, float]:
+async def our_client(
+    console: Console, engine: Engine, options: Mapping[str, Any]
+) -> dict[str, float]:
     """What our client adds to a stream, and how soon a cancelled request frees the engine."""
-    added = await overhead(engine, OPTIONS, CLIENT_ROUNDS)
-    freed = await freed_ms(engine, OPTIONS, CLIENT_ROUNDS)
+    added = await overhead(engine, options, CLIENT_ROUNDS)
     console.print(
         f"Our client adds {added.added_ours_ms - added.added_bare_ms:.1f} ms to a bare stream of "
-        f"120 tokens ({added.answer_ms:.0f} ms): {added.share:.2%}. Cancelled in mid-stream, the "
-        f"engine was free after {median(freed):.0f} ms (slowest of {len(freed)}: "
-        f"{max(freed):.0f} ms)."
+        f"120 tokens ({added.answer_ms:.0f} ms): {added.share:.2%}."
     )
-    return {
-        "client_overhead_share": round(added.share, 4),
-        "freed_ms_p50": round(median(freed), 1),
-        "freed_ms_slowest": round(max(freed), 1),
-    }
+    figures = {"client_overhead_share": round(added.share, 4)}
+    # Only the embedded one shows its slots.
+    if engine.name == "embedded":
+        freed = await freed_ms(engine, options, CLIENT_ROUNDS)
+        console.print(
+            f"Cancelled in mid-stream, the engine was free after {median(freed):.0f} ms (slowest "
+            f"of {len(freed)}: {max(freed):.0f} ms)."
+        )
+        figures |= {"freed_ms_p50": round(median(freed), 1)}
+        figures |= {"freed_ms_slowest": round(max(freed), 1)}
+    return figures
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -11,16 +11,15 @@ import httpx
 from attrs import define, frozen
 from tests.bench.cold import answers
 
-from refrain_cache import AsyncCache, CacheSettings
-from refrain_sidecar.config.settings import InferenceSettings, Settings
+from refrain_cache import AsyncCache
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.enrichment import AsyncHybridScorer, AsyncPostEnricher
 from refrain_sidecar.enrichment.results import Enrichment
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 
-SETTINGS = Settings(
-    inference=InferenceSettings(engine="embedded"), caching=CacheSettings(enabled=False)
-)
+# Without a cap, a small model under a schema now and then writes until its context is full.
+CAP = 512
 Ask = Callable[[str], Awaitable[Any]]
 
 
@@ -37,6 +36,7 @@ class Client:
     """An ordinary client of the Ollama API; each lever is a field."""
 
     engine: Engine
+    threads: int
     instructions_first: bool = False
     minified: bool = False
     pooled: httpx.AsyncClient | None = None
@@ -58,6 +58,8 @@ class Client:
             "messages": [{"role": role, "content": content} for role, content in messages],
             "format": schema,
             "stream": False,
+            # As many threads as ours: what they do beside other work is no lever of a client's.
+            "options": {"num_predict": CAP, "num_thread": self.threads},
             # What Ollama does under a schema: the model may indent, and does.
             "free_blanks": not self.minified,
         }
@@ -83,11 +85,11 @@ class Ours:
     feelings: Enrichment | None = None
 
     @classmethod
-    def over(cls, cache: AsyncCache, chooser: EngineChooser) -> Ours:
+    def over(cls, cache: AsyncCache, chooser: EngineChooser, settings: Settings) -> Ours:
         return cls(
             chooser,
-            AsyncHybridScorer(cache, chooser, SETTINGS),
-            AsyncPostEnricher(cache, chooser, SETTINGS),
+            AsyncHybridScorer(cache, chooser, settings),
+            AsyncPostEnricher(cache, chooser, settings),
         )
 
     async def prepare(self) -> None:
@@ -104,9 +106,9 @@ class Ours:
         return (await self.writer.write(self.feelings or {})).value
 
 
-def chooser() -> EngineChooser:
-    """An embedded engine of one's own: two clients on one would spoil each other's prefixes."""
-    return EngineChooser(SETTINGS, threads_in_force(SETTINGS))
+def chooser(settings: Settings) -> EngineChooser:
+    """An engine of one's own, if it is the embedded one."""
+    return EngineChooser(settings, threads_in_force(settings.inference))
 
 
 async def timed(ask: Ask, text: str) -> tuple[float, bool]:
