@@ -20,7 +20,8 @@ from pathlib import Path
 from statistics import median
 
 from attrs import frozen
-from tests.bench.engines import ENGINES, Requests, counting_requests, engine_settings
+from tests.bench.engines import ENGINES, engine_settings
+from tests.ollama.counting import Requests, counting_requests
 
 from refrain_cache import AsyncCache, CacheSettings
 from refrain_sidecar.config.settings import Settings
@@ -122,7 +123,7 @@ def _show(named: Enrichment, written: PostEnrichment) -> None:
 def report(engine: str, taken: Sequence[Taken]) -> None:
     """The table and the JSON."""
     answered = [one for one in taken if not one.problem]
-    figures = {
+    figures: dict[str, float] = {
         "texts": len(taken),
         "answered": len(answered),
         "stored": sum(one.stored for one in taken),

@@ -19,7 +19,8 @@ from pathlib import Path
 from statistics import median
 
 from attrs import frozen
-from tests.bench.engines import ENGINES, Requests, counting_requests, engine_settings
+from tests.bench.engines import ENGINES, engine_settings
+from tests.ollama.counting import Requests, counting_requests
 
 from refrain_cache import AsyncCache, CacheSettings
 from refrain_sidecar.config.settings import Settings
