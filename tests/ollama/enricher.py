@@ -22,8 +22,8 @@ def enrich(text: str) -> dict[str, Any]:
     said: dict[str, Any] = {"asked": time.time(), "error": None, "engine": None, "digest": None}
     try:
         result = HybridScorer().enrich(text)
-        PostEnricher().run_post_enrichment(result)
         said |= {name: result["provenance"][name] for name in ("engine", "digest")}
+        PostEnricher().run_post_enrichment(result)
     except (EnrichmentError, InferenceError) as error:
         said["error"] = f"{type(error).__name__}: {error}"
     return said | {"answered": time.time()}

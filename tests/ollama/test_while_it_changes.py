@@ -212,13 +212,12 @@ def test_every_text_is_answered_and_nothing_kept_as_another_models(
             process.wait()
     entries = stored(config)
 
-    assert [answer["error"] for answer in answers] == [None] * TEXTS
     own = manifest().weights.sha256
     for answer in answers:
         digest = answer["digest"]
         if answer["engine"] == "embedded":
             assert digest == own
-        else:
+        elif answer["engine"] == "ollama":
             assert changes.had(digest, answer["asked"], answer["answered"])
     for entry in entries:
         identity = json.loads(entry["recipe"])["identity"]
@@ -229,10 +228,12 @@ def test_every_text_is_answered_and_nothing_kept_as_another_models(
         if identity["engine"] == "ollama":
             at = entry["created_at"]
             assert changes.had(identity["digest"], at - STORING_S, at)
-    # It was tried in earnest: both engines answered, and more than one of Ollama's models.
-    assert {answer["engine"] for answer in answers} == {"ollama", "embedded"}
     print(
         f"{len(answers)} answers, {len(entries)} entries, {len(changes.spans)} models in turn; by "
         f"{len({answer['digest'] for answer in answers})} digests, slowest "
         f"{max(answer['answered'] - answer['asked'] for answer in answers):.1f} s"
     )
+    assert len(answers) == TEXTS
+    assert [answer["error"] for answer in answers if answer["error"]] == []
+    # Otherwise nothing was tried.
+    assert {answer["engine"] for answer in answers} == {"ollama", "embedded"}
