@@ -56,7 +56,7 @@ class Taken:
 
 async def ask_all(texts: Sequence[str], settings: Settings, requests: Requests) -> list[Taken]:
     """Both stages of every text, each printed as it comes."""
-    chooser = EngineChooser(settings, threads_in_force(settings.inference))
+    chooser = EngineChooser(settings, threads_in_force(settings))
     try:
         async with AsyncCache(settings.caching) as cache:
             scorer = AsyncHybridScorer(cache, chooser, settings)

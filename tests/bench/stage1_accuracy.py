@@ -52,7 +52,7 @@ async def judge(
     paths: Sequence[Path], settings: Settings, requests: Requests
 ) -> list[list[Judged]]:
     """Stage 1's primary for every sentence of `paths`."""
-    chooser = EngineChooser(settings, threads_in_force(settings.inference))
+    chooser = EngineChooser(settings, threads_in_force(settings))
     try:
         async with AsyncCache(settings.caching) as cache:
             scorer = AsyncHybridScorer(cache, chooser, settings)

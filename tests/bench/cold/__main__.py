@@ -66,7 +66,7 @@ async def compare(texts: Sequence[str], theirs: Settings, own: Settings) -> None
             httpx.AsyncClient(timeout=600, trust_env=False) as pooled,
         ):
             ours = Ours.over(cache, our_engine, own)
-            threads = threads_in_force(own.inference)
+            threads = threads_in_force(own)
             await measure(texts, await their_engine.engine(), ours, pooled, own, threads)
     finally:
         await their_engine.close()

@@ -108,7 +108,7 @@ class Ours:
 
 def chooser(settings: Settings) -> EngineChooser:
     """An engine of one's own, if it is the embedded one."""
-    return EngineChooser(settings, threads_in_force(settings.inference))
+    return EngineChooser(settings, threads_in_force(settings))
 
 
 async def timed(ask: Ask, text: str) -> tuple[float, bool]:
