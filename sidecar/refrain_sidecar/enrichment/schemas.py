@@ -15,7 +15,7 @@ Schema = Mapping[str, Any]
 # The feeling named counts as expressed anyway; this is one beside it.
 MAX_EXPRESSED = 1
 MAX_EVENTS = 1
-EVENT_CHARS = 44
+EVENT_CHARS = 72
 LINE_CHARS = 56
 TIP_CHARS = 60
 CLOSING_CHARS = 72

@@ -12,6 +12,7 @@ from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.results import PostEnrichment
 from refrain_sidecar.enrichment.stage2.line_writing import (
+    CLOSINGS,
     REQUESTS,
     SAMPLING,
     TONES,
@@ -116,15 +117,17 @@ async def test_a_model_that_ends_early_is_asked_for_the_rest() -> None:
     assert found["tips"][0].endswith(" it down somewhere")
     assert [asked["attempt"] for asked in model.asked] == [0, 1, 2]
     assert model.asked[1]["begun"].rsplit(" ", 1)[0] == page(POEM)
-    assert model.asked[2]["begun"] == page((*POEM, *found["tips"]))
-    assert [asked["cap"] for asked in model.asked] == [CAP, 3 * (CAP // 7), CAP // 7]
+    before, opening = model.asked[2]["begun"].rsplit(" ", 1)
+    assert (before, opening in CLOSINGS) == (page((*POEM, *found["tips"])), True)
+    assert found["closing"] == f"{opening} {CLOSING}"
+    assert [asked["cap"] for asked in model.asked] == [CAP, CAP // 2, CAP // 2]
 
 
 async def test_only_the_line_that_will_not_do_is_written_anew() -> None:
     bad = WHOLE.replace(POEM[1], "You are worthless to them")
     model, heard = Scripted([bad, f" {POEM[1]}\nand so it goes on\n"]), list[tuple[int, str]]()
     found = await written(model, heard)
-    assert found["poem"] == [POEM[0], POEM[2], POEM[1]]
+    assert found["poem"] == [POEM[0], POEM[2], POEM[1].rstrip(",")]
     assert (found["tips"], found["closing"], found["tone"]) == (TIPS, CLOSING, "hopeful")
     assert [at for at, _ in heard] == [0, 1, 3, 4, 5, 6, 2]
     assert model.asked[1]["begun"] == page([POEM[0], POEM[2]])
@@ -144,7 +147,7 @@ async def test_a_tip_that_tells_is_written_anew_after_a_verb_no_example_begins_w
 async def test_copies_of_the_examples_are_taken_when_nothing_better_comes() -> None:
     copy = sorted(line for line in example_lines("sad") if line.endswith((",", ";")))[0]
     model = Scripted([WHOLE.replace(POEM[2], copy), f" {copy}\n"])
-    assert (await written(model))["poem"] == [*POEM[:2], copy]
+    assert (await written(model))["poem"] == [*POEM[:2], copy.rstrip(",;")]
     assert len(model.asked) == REQUESTS
     assert [asked["attempt"] for asked in model.asked] == list(range(REQUESTS))
 

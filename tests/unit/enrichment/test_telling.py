@@ -9,18 +9,18 @@ from refrain_sidecar.enrichment.stage1.scoring import at
 from refrain_sidecar.enrichment.stage1.telling import events, likeliest, phrase, tell
 from refrain_sidecar.enrichment.wheel import Place
 
-LONG = "I'm feeling grateful for my friends and this wonderful day"
+LONG = "I'm feeling grateful for all the friends who came by here today and this wonderful day"
 
 
 @pytest.mark.parametrize(
     ("event", "told"),
     [
         (" my dog\n died  yesterday. ", "my dog died yesterday"),
-        (LONG, "I'm feeling grateful for my friends"),
+        (LONG, "I'm feeling grateful for all the friends who came by here today"),
         ("x" * (EVENT_CHARS + 9), "x" * EVENT_CHARS),
         (
-            "My manager took credit for my work again in front of everyone",
-            "My manager took credit for my work again",
+            "My manager took credit for the whole of my work again yesterday about the wider plan",
+            "My manager took credit for the whole of my work again yesterday",
         ),
     ],
 )

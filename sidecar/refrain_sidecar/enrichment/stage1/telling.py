@@ -47,6 +47,8 @@ def likeliest(heard: Logprobs, words: tuple[str, ...]) -> str | None:
 def events(text: str) -> tuple[str, ...]:
     """The clauses of `text` that tell most: the longest, as long as they may be."""
     found = sorted(clauses(text), key=lambda clause: sum(map(str.isalpha, clause)), reverse=True)
+    # Whole ones first.
+    found.sort(key=lambda clause: len(clause) > schemas.EVENT_CHARS)
     told = (phrase(clause) for clause in found[: schemas.MAX_EVENTS])
     return tuple(event for event in told if any(map(str.isalpha, event)))
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from refrain_sidecar.enrichment import schemas
 from refrain_sidecar.enrichment.results import PostEnrichment
-from refrain_sidecar.enrichment.stage2.writing import check_line, check_tip, cut, tidy
+from refrain_sidecar.enrichment.stage2.writing import TooLong, check_line, check_tip, cut, tidy
 
 # The places of a page, and the longest each line may be.
 CHARS = (*[schemas.LINE_CHARS] * 3, *[schemas.TIP_CHARS] * 3, schemas.CLOSING_CHARS)
@@ -81,8 +81,11 @@ class Draft:
     def written(self, tone: str) -> PostEnrichment:
         """The page, when nothing is open. `tone` is that of a page that names none."""
         lines = [line for line in self.lines if line is not None]
-        *tips, closing = (line.rstrip(",;") for line in lines[3:])
-        return PostEnrichment(poem=lines[:3], tips=tips, closing=closing, tone=self.tone or tone)
+        # What ends a part is followed by nothing.
+        *poem, last = lines[:3]
+        *tips, closing = (line.rstrip(",;:—– ") for line in lines[3:])
+        poem.append(last.rstrip(",;:—– "))
+        return PostEnrichment(poem=poem, tips=tips, closing=closing, tone=self.tone or tone)
 
     @property
     def _kept(self) -> set[str]:
@@ -92,13 +95,19 @@ class Draft:
         at = self._first_open(self._block)
         if at is None:
             return
+        too_long: TooLong | None = None
         try:
-            line = tidy(cut(text, CHARS[at]))
+            try:
+                line = tidy(cut(text, CHARS[at]))
+            except TooLong as error:
+                line, too_long = tidy(error.shortened), error
             check_line(line, self._kept)
         except ValueError as error:
             self.fault = str(error)
             return
         try:
+            if too_long is not None:
+                raise too_long
             check_line(line, self._shown)
             if self._block is BLOCKS["tips"]:
                 check_tip(line)

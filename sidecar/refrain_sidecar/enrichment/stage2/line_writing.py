@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from itertools import repeat
 from types import MappingProxyType
 
 from refrain_sidecar.enrichment import schemas
@@ -17,7 +18,7 @@ from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.results import PostEnrichment
 from refrain_sidecar.enrichment.stage2 import writing_prompt
-from refrain_sidecar.enrichment.stage2.draft import BLOCKS, CHARS, Draft, block_of
+from refrain_sidecar.enrichment.stage2.draft import BLOCKS, Draft, block_of
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.ollama.messages import Message
@@ -30,6 +31,8 @@ VERBS = (
     *("Sit", "Rest", "Go", "Share", "Talk", "Try", "Step", "Put", "Name", "Choose", "Keep"),
     *("Read", "Watch", "Speak", "Smile", "Thank", "Eat", "Drink", "Sleep", "Ask", "Say", "Let"),
 )
+# And a closing line, which comes again as it was unless it begins otherwise.
+CLOSINGS = ("May", "Let", "There is", "Be")
 # Requests have a fixed cost, and after so many a person has waited long enough.
 REQUESTS = 5
 # Each has another seed and is a little warmer, so that it does not say the same again.
@@ -82,15 +85,20 @@ async def write_lines(
     """
     messages = writing_prompt.line_messages(place, invoked, phase)
     shown = writing_prompt.example_lines(place.primary)
-    verbs = iter([verb for verb in VERBS if not any(line.startswith(verb) for line in shown)])
+    verbs = [verb for verb in VERBS if not any(line.startswith(verb) for line in shown)]
+    openings = {
+        BLOCKS["poem"]: repeat(""),
+        BLOCKS["tips"]: iter(verbs),
+        BLOCKS["closing"]: iter(CLOSINGS),
+    }
     draft = Draft(shown, told)
     for attempt in range(REQUESTS):
         at = draft.open
         if at is None:
             break
         # The first writes the page, the others what is left of a block.
-        tokens = cap if not attempt else len(block_of(at)) * (cap // len(CHARS))
-        opening = next(verbs) if attempt and at in BLOCKS["tips"] else ""
+        tokens = cap if not attempt else cap // 2
+        opening = next(openings[block_of(at)]) if attempt else ""
         begun = f"{writing_prompt.page(draft.before)} {opening}".rstrip()
         draft.begin(at)
         written = asking.text(

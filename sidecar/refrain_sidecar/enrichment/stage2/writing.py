@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from refrain_sidecar.enrichment import schemas
+from refrain_sidecar.enrichment.ending import ended
 
 _fits = schemas.checker(schemas.WRITING)
 # Words of the form, not of the writing: a model that runs out of ideas echoes them.
@@ -19,12 +20,15 @@ _UNKIND = re.compile(
     r"|suffer\w*|hurt (you|your\w*|me|my\w*)|enem(y|ies)|lost soul|your fault|not deserve|waste my"
     r"|(tak\w+|end\w*|los\w+) (my|your|his|her|our|their) (own )?li(fe|ves)|never find your"
     r"|no ?(one|body) (cares|loves|wants)|(forever|yourself) (lost|alone)"
-    r"|(lost|alone) (forever|yourself))\b",
+    r"|(lost|alone) (forever|yourself)|(i|you)('m|’m|'re|’re| am| are) (all |so )?(lost|mine|broken"
+    r"|weak|nothing|alone)|lost (somewhere|in the dark\w*)|into the dark\w*|no place for (me|you)"
+    r"|no ?(one|body) (can|will|to)|(scared|afraid) of (my|your)self|what you have lost"
+    r"|things you have done|you left me|let go of yourself|struggling)\b",
     re.IGNORECASE,
 )
-# How a sentence about somebody begins, and not a thing to do.
+# How a sentence about somebody begins, or what it holds, and not a thing to do.
 _TELLING = re.compile(
-    r"(i|we|you|he|she|it|they|this|that|these|those|there|my|your|our|his|her|the|an?|if|when"
+    r".*\b(me|my|i|we|us|can't|can’t|cannot)\b|(i|we|you|he|she|it|they|this|that|these|those|there|my|your|our|his|her|the|an?|if|when"
     r"|what|how|why|who|but|and|because|in|on|at|for|with|as|some|every|each|no|not|yes)\b",
     re.IGNORECASE,
 )
@@ -54,7 +58,9 @@ def check_line(text: str, taken: Collection[str]) -> None:
         raise ValueError(f"{text!r} repeats the form ({found.group()!r})")
     if found := _UNKIND.search(text):
         raise ValueError(f"{text!r} is unkind ({found.group()!r})")
-    if _bare(text) in {_bare(one) for one in taken}:
+    if any(
+        _bare(text).startswith(_bare(one)) or _bare(one).startswith(_bare(text)) for one in taken
+    ):
         raise ValueError(f"{text!r} is there already")
 
 
@@ -65,7 +71,7 @@ def check_tip(text: str) -> None:
 
 
 def cut(text: str, chars: int) -> str:
-    """`text`, or what of it ends at a clause within `chars`. Raises ValueError if nothing does."""
+    """`text`, or what of it ends at a clause within `chars`. Raises TooLong if nothing does."""
     line = text.strip()
     if len(line) <= chars:
         return line
@@ -74,7 +80,15 @@ def cut(text: str, chars: int) -> str:
         at = max(head.rfind(mark) for mark in marks)
         if at >= chars // 3:
             return head[:at]
-    raise ValueError(f"{line!r} is too long")
+    raise TooLong(ended(line, chars))
+
+
+class TooLong(ValueError):
+    """A line that ends at no clause in time; `shortened` ends where a phrase may."""
+
+    def __init__(self, shortened: str) -> None:
+        super().__init__(f"a line is too long: {shortened!r} …")
+        self.shortened = shortened
 
 
 def tidy(text: str) -> str:
