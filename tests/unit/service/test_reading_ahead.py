@@ -90,7 +90,7 @@ async def test_only_an_answer_the_engine_makes_stops_it(
     chooser = EngineChooser(Settings(), num_thread=1)
     chooser.serving = ahead.paused
     client = OllamaClient("http://127.0.0.1:1", Settings().networking)
-    engine = Engine("ollama", "m:1", "d" * 64, "1", client.base_url, 20, client)
+    engine = Engine("embedded", "m:1", "d" * 64, "1", client.base_url, client)
     ahead.begin()
     await turn()
 
