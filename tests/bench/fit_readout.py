@@ -32,7 +32,7 @@ from refrain_sidecar.enrichment.results import Way
 from refrain_sidecar.enrichment.stage1.evidence import Logprobs
 from refrain_sidecar.enrichment.stage1.naming import WORDS
 from refrain_sidecar.enrichment.stage1.reading import defused
-from refrain_sidecar.enrichment.stage1.readout import centred, file_name
+from refrain_sidecar.enrichment.stage1.readout import LEAST, centred, file_name
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.choose import EngineChooser
 
@@ -40,7 +40,7 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "sidecar" / "refrain_sidecar" / "enrichment" / "stage1" / "readouts"
 TUNING = ("emotion_tuning", "emotion_dev", "emotion_written")
 # Strength of the prior that all weights are 0, by way: best of several by cross-validation.
-C = {"logprobs": 0.002, "top_logprobs": 0.05}
+C = {"logprobs": 0.004, "top_logprobs": 0.05}
 # A token seen in fewer texts tells nothing that would carry over to others.
 LEAST_SEEN = 3
 FOLDS = 5
@@ -81,7 +81,8 @@ async def observe(rows: Sequence[dict[str, str]]) -> tuple[str, dict[Way, Heard]
 def usual_of(texts: Sequence[Logprobs], tokens: Sequence[str]) -> dict[str, float]:
     """Each token's mean log-probability; out of sight it has the least in sight."""
     return {
-        token: float(np.mean([it.get(token, min(it.values())) for it in texts])) for token in tokens
+        token: float(np.mean([max(it.get(token, min(it.values())), LEAST) for it in texts]))
+        for token in tokens
     }
 
 
@@ -108,7 +109,7 @@ def fit(way: Way, rows: Sequence[dict[str, str]], heard: Heard) -> Fitted:
         parts.append(np.array([[lift[token] for token in known] for lift in lifted]))
     seen = np.concatenate(parts, axis=1)
     labels = np.array([WHEEL.primaries.index(row["label"]) for row in rows])
-    model = LogisticRegression(C=C[way], max_iter=1000)
+    model = LogisticRegression(C=C[way], max_iter=300, tol=1e-3)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=1)
     unseen = cross_val_predict(model, seen, labels, cv=folds, method="decision_function")
 

@@ -6,10 +6,8 @@ then the text, then what differs between naming the feeling and telling about it
 
 from __future__ import annotations
 
-import functools
 import json
 from hashlib import sha256
-from itertools import chain
 
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.inference.ollama.messages import Message
@@ -17,24 +15,6 @@ from refrain_sidecar.inference.ollama.messages import Message
 STAGE1_ID = "stage1/3"
 
 _SYSTEM_1 = "You name the feeling of a short text with one word."
-# Two of each primary, in mixed order: they show a small model what it is asked for. Read once, for
-# they stand before every text. Only where any word is scored: of the likeliest twenty, the
-# examples' own words would crowd out others.
-_EXAMPLES = (
-    ("We had cake in the garden and everybody sang for me.", "joyful"),
-    ("He lied to my face and then blamed me for it.", "betrayed"),
-    ("Tea, a blanket, rain on the roof, and nowhere to be.", "relaxed"),
-    ("The doctor wants to see me tomorrow and would not say why.", "anxious"),
-    ("I finished the marathon, and nobody thought I would.", "proud"),
-    ("Nobody came to the party, so I put the food away again.", "lonely"),
-    ("She said yes! I have been humming all day long.", "excited"),
-    ("Third time this week that they lost my order. Enough!", "frustrated"),
-    ("I sat by the lake for an hour and let the day go by.", "calm"),
-    ("There is somebody at the door, and I am alone in here.", "scared"),
-    ("They made me head of the team because my plan worked.", "confident"),
-    ("The house is so empty since mother died.", "grieving"),
-)
-_ANSWERED = "The writer is feeling very {feeling}."
 # Beginnings of an answer, each of which ends where a feeling has to follow: after "very" the
 # likeliest tokens are feelings, not articles. What one of them hides another one shows; "feels" has
 # mostly articles behind it, so it tells much where any word is scored, and little in twenty.
@@ -61,26 +41,20 @@ def score_messages(
     """
     when = _WHEN.format(phase=_IN_PHASE[phase]) if phase else ""
     beginnings = (_FEELING, _FEELS if every_word else _MOOD, _READER.format(when=when))
-    return tuple(_stage1(text, beginning, examples=every_word) for beginning in beginnings)
+    return tuple(_stage1(text, beginning) for beginning in beginnings)
 
 
 def word_messages(text: str) -> tuple[Message, ...]:
     """Whose answer is JSON with one word of the wheel."""
-    return _stage1(text, _PREFILL_WORD, examples=False)
+    return _stage1(text, _PREFILL_WORD)
 
 
-def _stage1(text: str, beginning: str, *, examples: bool) -> tuple[Message, ...]:
-    before = _before() if examples else (Message("system", _SYSTEM_1),)
-    return (*before, Message("user", f'"{text}"'), Message("assistant", beginning))
-
-
-@functools.cache
-def _before() -> tuple[Message, ...]:
-    turns = (
-        (Message("user", f'"{text}"'), Message("assistant", _ANSWERED.format(feeling=feeling)))
-        for text, feeling in _EXAMPLES
+def _stage1(text: str, beginning: str) -> tuple[Message, ...]:
+    return (
+        Message("system", _SYSTEM_1),
+        Message("user", f'"{text}"'),
+        Message("assistant", beginning),
     )
-    return (Message("system", _SYSTEM_1), *chain.from_iterable(turns))
 
 
 def hash_of(*parts: object) -> str:
@@ -89,5 +63,5 @@ def hash_of(*parts: object) -> str:
 
 
 # What was heard after these may not be read as if it were heard after others.
-SCORE_HASH = hash_of(_SYSTEM_1, _EXAMPLES, _ANSWERED, _FEELING, _FEELS, _MOOD, _READER)
+SCORE_HASH = hash_of(_SYSTEM_1, _FEELING, _FEELS, _MOOD, _READER)
 STAGE1_HASH = hash_of(SCORE_HASH, _PREFILL_WORD, _WHEN, _IN_PHASE)

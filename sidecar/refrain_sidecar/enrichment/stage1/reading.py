@@ -14,8 +14,8 @@ from refrain_sidecar.enrichment.errors import InputRefused
 # The longest text that is enriched. A model reads some thousands of characters of it; this keeps
 # what a longer one costs (normalising, hashing) far below what a person notices.
 MOST_CHARS = 100_000
-# Tokens of the context kept for instruction, examples, template and what the model begins with.
-RESERVED_TOKENS = 640
+# Tokens of the context kept for the instruction, the template and the beginning of an answer.
+RESERVED_TOKENS = 320
 # A byte-level tokenizer makes at most one token a byte. English takes about 4.3 characters a token
 # (SmolLM2 on the tuning sentences); 3 leaves room for names and numbers. Beyond ASCII every byte
 # counts, which is right for the scripts such a small model never learnt to join.

@@ -19,6 +19,9 @@ from refrain_sidecar.enrichment.results import Way
 from refrain_sidecar.enrichment.stage1.evidence import Heard
 from refrain_sidecar.enrichment.wheel import WHEEL
 
+# By how much a token is less likely than this tells nothing.
+LEAST = -9.0
+
 
 @frozen
 class Readout:
@@ -53,7 +56,7 @@ def centred(logprobs: Mapping[str, float], usual: Mapping[str, float]) -> dict[s
     """
     lowest = min(logprobs.values(), default=0.0)
     lifted = {
-        token: logprobs.get(token, min(lowest, usually)) - usually
+        token: max(logprobs.get(token, min(lowest, usually)), LEAST) - usually
         for token, usually in usual.items()
     }
     mean = math.fsum(lifted.values()) / max(len(lifted), 1)
