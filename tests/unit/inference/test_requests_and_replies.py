@@ -75,27 +75,22 @@ def test_a_full_request_says_everything() -> None:
 
 
 def test_a_chat_keeps_its_turns_and_is_never_cut() -> None:
-    tool = {"type": "function", "function": {"name": "look"}}
     request = ChatRequest(
         "m",
         (
             Message("system", "be brief"),
             Message("user", "what is it?", images=(b"img",)),
-            Message("assistant", "", tool_calls=({"function": {"name": "look"}},)),
-            Message("tool", "a cat", tool_name="look"),
+            Message("assistant", "a cat"),
         ),
-        tools=(tool,),
     )
 
     body = chat_body(request)
 
     assert body["truncate"] is False
-    assert body["tools"] == [tool]
     assert body["messages"] == [
         {"role": "system", "content": "be brief"},
         {"role": "user", "content": "what is it?", "images": ["aW1n"]},
-        {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "look"}}]},
-        {"role": "tool", "content": "a cat", "tool_name": "look"},
+        {"role": "assistant", "content": "a cat"},
     ]
 
 
@@ -160,13 +155,10 @@ def test_log_probabilities_keep_the_order_of_their_alternatives() -> None:
     assert chunk.logprobs == (TokenLogprobs("sad", -0.25, (("sad", -0.25), ("low", -2.0))),)
 
 
-def test_a_chat_piece_carries_text_thought_and_tools() -> None:
-    call = {"function": {"name": "look", "arguments": {}}}
-    message = {"role": "assistant", "content": "a", "thinking": "hm", "tool_calls": [call]}
+def test_a_chat_piece_carries_text_and_thought() -> None:
+    message = {"role": "assistant", "content": "a", "thinking": "hm"}
 
-    assert replies.chat_chunk({"message": message, "done": False}) == Chunk(
-        "a", thinking="hm", tool_calls=(call,)
-    )
+    assert replies.chat_chunk({"message": message, "done": False}) == Chunk("a", thinking="hm")
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,9 @@ def generate_body(request: GenerateRequest, *, stream: bool = True) -> Body:
 
 def chat_body(request: ChatRequest, *, stream: bool = True) -> Body:
     """The body of POST /api/chat."""
-    body = _shared(request, stream) | {
+    return _shared(request, stream) | {
         "messages": [_message(message) for message in request.messages]
     }
-    if request.tools:
-        body["tools"] = [dict(tool) for tool in request.tools]
-    return body
 
 
 def load_body(model: str, options: Mapping[str, Any], keep_alive: str | int | None) -> Body:
@@ -66,10 +63,6 @@ def _message(message: Message) -> Body:
     body: Body = {"role": message.role, "content": message.content}
     if message.images:
         body["images"] = _encoded(message.images)
-    if message.tool_calls:
-        body["tool_calls"] = [dict(call) for call in message.tool_calls]
-    if message.tool_name is not None:
-        body["tool_name"] = message.tool_name
     return body
 
 

@@ -12,7 +12,6 @@ import attrs
 from refrain_sidecar.config.settings import NetworkingSettings
 from refrain_sidecar.inference.ollama import bodies, failures, replies
 from refrain_sidecar.inference.ollama.messages import (
-    ChatAnswer,
     ChatRequest,
     Chunk,
     EngineVersion,
@@ -21,7 +20,6 @@ from refrain_sidecar.inference.ollama.messages import (
     Generation,
     ModelTag,
     RunningModel,
-    TokenLogprobs,
 )
 from refrain_sidecar.inference.ollama.options import reload_causes, reloading_options
 from refrain_sidecar.inference.ollama.transport import JsonObject, Transport
@@ -104,11 +102,7 @@ class OllamaClient:
 
     async def generate(self, request: GenerateRequest) -> Generation:
         """The whole answer or an error, never a part of one."""
-        answer = _Gathered()
-        async with aclosing(self.stream_generate(request)) as chunks:
-            async for chunk in chunks:
-                answer.add(chunk)
-        return answer.generation()
+        return await _whole(self.stream_generate(request))
 
     def stream_generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
         """The answer piece by piece. Who may stop early wraps it in `contextlib.aclosing`."""
@@ -118,13 +112,9 @@ class OllamaClient:
 
     # --- chat -------------------------------------------------------------------------------
 
-    async def chat(self, request: ChatRequest) -> ChatAnswer:
+    async def chat(self, request: ChatRequest) -> Generation:
         """The whole answer or an error, never a part of one."""
-        answer = _Gathered()
-        async with aclosing(self.stream_chat(request)) as chunks:
-            async for chunk in chunks:
-                answer.add(chunk)
-        return answer.chat_answer()
+        return await _whole(self.stream_chat(request))
 
     def stream_chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """The answer piece by piece. Who may stop early wraps it in `contextlib.aclosing`."""
@@ -186,33 +176,15 @@ def _is_done(data: JsonObject) -> bool:
     return data.get("done") is True
 
 
-class _Gathered:
+async def _whole(pieces: AsyncGenerator[Chunk, None]) -> Generation:
     """A streamed answer put together."""
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._thinking: list[str] = []
-        self._logprobs: list[TokenLogprobs] = []
-        self._tool_calls: list[Mapping[str, Any]] = []
-        self._finish: Finish | None = None
-
-    def add(self, chunk: Chunk) -> None:
-        self._text.append(chunk.text)
-        self._thinking.append(chunk.thinking)
-        self._logprobs.extend(chunk.logprobs)
-        self._tool_calls.extend(chunk.tool_calls)
-        self._finish = chunk.finish or self._finish
-
-    def generation(self) -> Generation:
-        return Generation(**self._fields())
-
-    def chat_answer(self) -> ChatAnswer:
-        return ChatAnswer(**self._fields(), tool_calls=tuple(self._tool_calls))
-
-    def _fields(self) -> dict[str, Any]:
-        assert self._finish is not None, "the transport ends a stream with `done` or an error"
-        return attrs.asdict(self._finish) | {
-            "text": "".join(self._text),
-            "thinking": "".join(self._thinking),
-            "logprobs": tuple(self._logprobs),
-        }
+    async with aclosing(pieces):
+        chunks = [chunk async for chunk in pieces]
+    finish = chunks[-1].finish
+    assert finish is not None, "the transport ends a stream with `done` or an error"
+    return Generation(
+        **attrs.asdict(finish),
+        text="".join(chunk.text for chunk in chunks),
+        thinking="".join(chunk.thinking for chunk in chunks),
+        logprobs=tuple(token for chunk in chunks for token in chunk.logprobs),
+    )

@@ -30,7 +30,6 @@ _REFUSALS = (
     ("context length", "Shorten the text or raise inference.num_ctx."),
     ("context size", "Shorten the text or raise inference.num_ctx."),
     ("does not support embed", "Name an embedding model, such as nomic-embed-text."),
-    ("does not support tools", "Ask without tools, or take a model that can call them."),
     ("does not support insert", "Ask without a suffix."),
     ("schema", "Simplify the schema given as `format`."),
 )

@@ -46,23 +46,20 @@ class GenerateRequest:
 class Message:
     """One turn of a chat. A last message of role `assistant` is a beginning to continue."""
 
-    role: Literal["system", "user", "assistant", "tool"]
+    role: Literal["system", "user", "assistant"]
     content: str
     images: tuple[bytes, ...] = ()
-    tool_calls: tuple[Mapping[str, Any], ...] = ()
-    tool_name: str | None = None
 
 
 @frozen
 class ChatRequest:
-    """A chat to continue. Fields as in `GenerateRequest`; `tools` are JSON tool declarations."""
+    """A chat to continue. Fields as in `GenerateRequest`."""
 
     model: str
     messages: tuple[Message, ...]
     format: Format | None = None
     options: Mapping[str, Any] = {}
     keep_alive: str | int | None = None
-    tools: tuple[Mapping[str, Any], ...] = ()
     top_logprobs: int = 0
     think: Think = False
 
@@ -103,7 +100,6 @@ class Chunk:
     text: str
     thinking: str = ""
     logprobs: tuple[TokenLogprobs, ...] = ()
-    tool_calls: tuple[Mapping[str, Any], ...] = ()
     finish: Finish | None = None
 
 
@@ -114,13 +110,6 @@ class Generation(Finish):
     text: str
     logprobs: tuple[TokenLogprobs, ...]
     thinking: str
-
-
-@frozen
-class ChatAnswer(Generation):
-    """A whole answer to a chat, with the tools the model wants called."""
-
-    tool_calls: tuple[Mapping[str, Any], ...] = ()
 
 
 @frozen

@@ -58,7 +58,6 @@ def chat_chunk(data: JsonObject) -> Chunk:
         text=_text(message.get("content")),
         thinking=_text(message.get("thinking")),
         logprobs=_logprobs(data),
-        tool_calls=tuple(message.get("tool_calls") or ()),
         finish=_finish(data),
     )
 
