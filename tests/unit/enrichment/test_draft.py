@@ -175,6 +175,14 @@ def test_what_ends_a_part_ends_without_a_comma() -> None:
     assert not any(line.endswith(",") for line in (*written["tips"], written["closing"]))
 
 
+@pytest.mark.parametrize("short", ["Breathe,", "...re; : —", "Rest ;;;;;"])
+def test_what_is_too_short_without_its_end_is_no_line(short: str) -> None:
+    draft = Draft(())
+    read(draft, "\n".join([*POEM, "Tips", short, *TIPS[1:], f"Closing: {CLOSING}"]))
+    assert "says nothing" in draft.fault
+    assert draft.open == 5
+
+
 def test_every_place_is_in_one_block() -> None:
     assert [at for block in BLOCKS.values() for at in block] == list(range(len(CHARS)))
     assert [len(block_of(at)) for at in range(len(CHARS))] == [3, 3, 3, 3, 3, 3, 1]

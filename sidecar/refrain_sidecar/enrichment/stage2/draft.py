@@ -81,10 +81,9 @@ class Draft:
     def written(self, tone: str) -> PostEnrichment:
         """The page, when nothing is open. `tone` is that of a page that names none."""
         lines = [line for line in self.lines if line is not None]
-        # What ends a part is followed by nothing.
         *poem, last = lines[:3]
-        *tips, closing = (line.rstrip(",;:—– ") for line in lines[3:])
-        poem.append(last.rstrip(",;:—– "))
+        *tips, closing = lines[3:]
+        poem.append(unended(last))
         return PostEnrichment(poem=poem, tips=tips, closing=closing, tone=self.tone or tone)
 
     @property
@@ -101,7 +100,9 @@ class Draft:
                 line = tidy(cut(text, CHARS[at]))
             except TooLong as error:
                 line, too_long = tidy(error.shortened), error
-            check_line(line, self._kept)
+            if self._block is not BLOCKS["poem"]:
+                line = unended(line)
+            check_line(unended(line), self._kept)
         except ValueError as error:
             self.fault = str(error)
             return
@@ -133,3 +134,8 @@ class Draft:
 def block_of(at: int) -> range:
     """The places of the block that `at` belongs to."""
     return next(block for block in BLOCKS.values() if at in block)
+
+
+def unended(line: str) -> str:
+    """`line` without a mark that something follows."""
+    return line.rstrip(",;:—– ")
