@@ -66,7 +66,7 @@ def test_the_command_line_misses_then_hits(config: Path) -> None:
 
 
 def test_a_file_goes_through_the_worker(config: Path, tmp_path: Path) -> None:
-    texts = [TEXT, "My dog died this morning and the house is so quiet.", TEXT]
+    texts = [TEXT, "My dog died this morning and I cannot stop crying.", TEXT]
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text(
         "".join(

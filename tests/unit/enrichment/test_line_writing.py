@@ -148,8 +148,7 @@ async def test_copies_of_the_examples_are_taken_when_nothing_better_comes() -> N
     copy = sorted(line for line in example_lines("sad") if line.endswith((",", ";")))[0]
     model = Scripted([WHOLE.replace(POEM[2], copy), f" {copy}\n"])
     assert (await written(model))["poem"] == [*POEM[:2], copy.rstrip(",;")]
-    assert len(model.asked) == REQUESTS
-    assert [asked["attempt"] for asked in model.asked] == list(range(REQUESTS))
+    assert [asked["attempt"] for asked in model.asked] == [0, 1], "one more try was enough to see"
 
 
 @pytest.mark.parametrize("text", ["", "...\n", "\n\n\n", "You are worthless\n" * 9, "Tone: warm"])

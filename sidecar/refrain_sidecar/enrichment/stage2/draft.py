@@ -70,10 +70,10 @@ class Draft:
             self._offer(text)
         return True
 
-    def settle(self) -> None:
-        """Fill what is open with the best that was refused only for being poor."""
+    def settle(self, of: range | None = None) -> None:
+        """Fill what is open, in one block or in all, with what was refused only for being poor."""
         for block, line in self._poor:
-            if (at := self._first_open(block)) is not None:
+            if of in (None, block) and (at := self._first_open(block)) is not None:
                 with suppress(ValueError):
                     check_line(line, self._kept)
                     self._keep(at, line)

@@ -121,6 +121,9 @@ async def write_lines(
                 # The model ended it, or the cap did, in the middle of a word perhaps.
                 if line.rstrip().endswith(_LAST):
                     draft.read(line)
+        if attempt:
+            # The requests that are left are for what nothing was found for.
+            draft.settle(block_of(at))
     draft.settle()
     if draft.open is not None:
         raise AnswerInvalid(
