@@ -117,7 +117,8 @@ class Asking:
     ) -> AsyncGenerator[str, None]:
         """How the model goes on after `messages`, piece by piece, in at most `cap` tokens.
 
-        `attempt` counts from 0; each has another seed and a temperature higher by `warmer`.
+        What the model ended itself ends with a line end; what the cap ended does not. `attempt`
+        counts from 0; each has another seed and a temperature higher by `warmer`.
         Closing it (`contextlib.aclosing`) stops the model.
         """
         own = {
@@ -128,6 +129,8 @@ class Asking:
         async with aclosing(await self._pieces(engine, messages, added)) as chunks:
             async for chunk in chunks:
                 yield chunk.text
+                if chunk.finish is not None and chunk.finish.done_reason == "stop":
+                    yield "\n"
 
     async def json(
         self,

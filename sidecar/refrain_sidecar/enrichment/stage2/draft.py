@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from contextlib import suppress
 
 from refrain_sidecar.enrichment import schemas
 from refrain_sidecar.enrichment.results import PostEnrichment
@@ -73,10 +72,12 @@ class Draft:
     def settle(self, of: range | None = None) -> None:
         """Fill what is open, in one block or in all, with what was refused only for being poor."""
         for block, line in self._poor:
-            if of in (None, block) and (at := self._first_open(block)) is not None:
-                with suppress(ValueError):
-                    check_line(line, self._kept)
-                    self._keep(at, line)
+            at = self._first_open(block) if of in (None, block) else None
+            # Like another one it may be, but not the same.
+            if at is not None and unended(line).lower() not in map(
+                str.lower, map(unended, self._kept)
+            ):
+                self._keep(at, line)
 
     def written(self, tone: str) -> PostEnrichment:
         """The page, when nothing is open. `tone` is that of a page that names none."""

@@ -21,7 +21,8 @@ _UNKIND = re.compile(
     r"|(tak\w+|end\w*|los\w+) (my|your|his|her|our|their) (own )?li(fe|ves)|never find your"
     r"|no ?(one|body) (cares|loves|wants)|(forever|yourself) (lost|alone)"
     r"|(lost|alone) (forever|yourself)|(i|you)('m|’m|'re|’re| am| are) (all |so )?(lost|mine|broken"
-    r"|weak|nothing|alone)|lost (somewhere|in the dark\w*)|into the dark\w*|no place for (me|you)"
+    r"|weak|nothing|alone)|lost somewhere|(in|into) the dark\w*|left with nothing"
+    r"|no place for (me|you)"
     r"|no ?(one|body) (can|will|to)|(scared|afraid) of (my|your)self|what you have lost"
     r"|things you have done|you left me|let go of yourself|struggling)\b",
     re.IGNORECASE,
