@@ -22,7 +22,7 @@ _UNKIND = re.compile(
     r"|no ?(one|body) (cares|loves|wants)|(forever|yourself) (lost|alone)"
     r"|(lost|alone) (forever|yourself)|(i|you)('m|’m|'re|’re| am| are) (all |so )?(lost|mine|broken"
     r"|weak|nothing|alone)|lost somewhere|(in|into) the dark\w*|left with nothing"
-    r"|no place for (me|you)|(may|will) (you )?never"
+    r"|no place for (me|you)|may (you )?never"
     r"|no ?(one|body) (can|will|to)|(scared|afraid) of (my|your)self|what you have lost"
     r"|things you have done|you left me|let go of yourself|struggling)\b",
     re.IGNORECASE,
