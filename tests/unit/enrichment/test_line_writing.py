@@ -155,7 +155,7 @@ async def test_copies_of_the_examples_are_taken_when_nothing_better_comes() -> N
 async def test_a_model_that_cannot_is_given_up_and_the_last_fault_said(text: str) -> None:
     model, heard = Scripted([text]), list[tuple[int, str]]()
     with pytest.raises(
-        AnswerInvalid, match=r"m:1 wrote no usable line in 5 tries.*Nothing was sto"
+        AnswerInvalid, match=r"m:1 wrote no usable line in 10 tries.*Nothing was sto"
     ):
         await written(model, heard)
     assert len(model.asked) == REQUESTS

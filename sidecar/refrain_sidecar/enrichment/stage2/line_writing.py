@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from itertools import repeat
+from itertools import cycle, repeat
 from types import MappingProxyType
 
 from refrain_sidecar.enrichment import schemas
@@ -34,9 +34,9 @@ VERBS = (
 # And a closing line, which comes again as it was unless it begins otherwise.
 CLOSINGS = ("May", "Let", "There is", "Be")
 # Requests have a fixed cost, and after so many a person has waited long enough.
-REQUESTS = 5
+REQUESTS = 10
 # Each has another seed and is a little warmer, so that it does not say the same again.
-WARMER = 0.2
+WARMER = 0.1
 # The tone of a page whose own was not read: the one the examples of its primary take.
 TONES = MappingProxyType(
     {
@@ -89,7 +89,7 @@ async def write_lines(
     openings = {
         BLOCKS["poem"]: repeat(""),
         BLOCKS["tips"]: iter(verbs),
-        BLOCKS["closing"]: iter(CLOSINGS),
+        BLOCKS["closing"]: cycle(CLOSINGS),
     }
     draft = Draft(shown, told)
     for attempt in range(REQUESTS):
