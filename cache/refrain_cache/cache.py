@@ -35,6 +35,7 @@ from refrain_cache.lookup.tiers import Tiers
 from refrain_cache.settings import DATABASE_NAME, CacheSettings, resolve_cache_dir
 from refrain_cache.sqlite import purge, rollup
 from refrain_cache.sqlite.faults import StoreFault
+from refrain_cache.sqlite.glance import Later
 from refrain_cache.sqlite.portable import read_export, transferred, verify, write_export
 from refrain_cache.sqlite.store import Store
 from refrain_cache.threads import in_thread
@@ -216,7 +217,9 @@ class AsyncCache:
         """The stored answer, or None. Counted as a hit or a miss."""
         started = self._tick()
         tiers = self._tiers
-        hit = tiers.from_memory(fp.key, started) or await tiers.from_disk(fp, started)
+        hit = tiers.from_memory(fp.key, started) or tiers.at_once(fp, started)
+        if isinstance(hit, Later):
+            hit = await tiers.from_disk(fp, started)
         if hit is None:
             await self._answering.missed(fp)
         return hit

@@ -96,7 +96,10 @@ def decode(data: bytes, packed: bool, digest: bytes) -> Any:
             raise DamagedError(f"it cannot be unpacked: {error}") from error
     if sha256(data).digest() != digest:
         raise DamagedError("its bytes do not match their digest")
-    return _scan(data.decode("utf-8", "surrogatepass"))[0]
+    try:
+        return _scan(data.decode("utf-8", "surrogatepass"))[0]
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"it is no JSON: {error}") from error
 
 
 def _in_parts(value: Any) -> str:

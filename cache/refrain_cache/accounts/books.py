@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import attrs
 
-from refrain_cache.accounts.counters import Counters, MinuteTallies
+from refrain_cache.accounts.counters import FROM_DISK, Counters, MinuteTallies
 from refrain_cache.entry import Difference, Explanation
 from refrain_cache.timing import Clock, Timing
 
@@ -19,6 +18,11 @@ log = logging.getLogger("refrain.cache")
 
 # Touches that wait for a file that cannot be written: some megabytes. What is more is forgotten.
 _TOUCHES_KEPT = 10_000
+# Noted hits are counted by so many at a time: what a loop may be held up for unnoticed.
+NOTED_AT_MOST = 1000
+
+Noted = tuple[str, str, str, float, float, float]
+"""A hit from disk: key, kind, model, ms to look it up and ms saved, seconds since the epoch."""
 
 
 class Touch(NamedTuple):
@@ -27,6 +31,9 @@ class Touch(NamedTuple):
     uses: int
     last_used_at: float
     saved_ms: float
+
+
+_UNTOUCHED = Touch(0, 0.0, 0.0)
 
 
 class Used(Protocol):
@@ -61,12 +68,12 @@ class Books:
     """
 
     def __init__(self, clock: Clock, timing: Timing, outdated: Callable[[], None]) -> None:
-        self.counters = Counters(clock.now)
+        self._counters = Counters(clock.now)
         self.last_miss: Explanation | None = None
         # What was used since the last flush; twice, if it left memory and came back meanwhile.
         self.touched: list[tuple[str, Used]] = []
-        # What was used once.
-        self.touched_once: list[tuple[str, Touch]] = []
+        # Hits from disk, to be counted together: one by one it would be a tenth of each.
+        self.noted: list[Noted] = []
         self._timing = timing
         self._outdated = outdated
         self._waiting: dict[str, Touch] = {}
@@ -77,6 +84,20 @@ class Books:
         self.timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
         self.listeners: list[Callable[[], None]] = []
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted, all that was noted included."""
+        self.count_noted()
+        return self._counters
+
+    def count_noted(self) -> None:
+        """Count the hits that were only noted."""
+        noted, self.noted = self.noted, []
+        waiting, hit = self._waiting, self._counters.hit
+        for key, kind, model, lookup_ms, saved_ms, at in noted:
+            hit((kind, model), FROM_DISK, lookup_ms, saved_ms, at)
+            _add(waiting, key, Touch(1, at, saved_ms))
 
     def attach(self, ledger: Ledger) -> None:
         """Flush into `ledger` from now on."""
@@ -116,8 +137,8 @@ class Books:
         ledger = self._ledger
         if ledger is None:
             return
-        touches = self._take_touches()
         minutes = self.counters.take_unsaved()
+        touches = self._take_touches()
         miss, self._unsaved_miss = self._unsaved_miss, None
         something = touches or minutes or miss is not None
         if something and not await ledger.write_down(touches, minutes, miss):
@@ -128,19 +149,10 @@ class Books:
 
     def _take_touches(self) -> dict[str, Touch]:
         used, self.touched = self.touched, []
-        once, self.touched_once = self.touched_once, []
         touches, self._waiting = self._waiting, {}
-        entries: Iterable[tuple[str, Used | Touch]] = chain(once, used)
-        for key, entry in entries:
-            # The one touched last goes last: what is too much is forgotten from the front.
-            before = touches.pop(key, Touch(0, 0.0, 0.0))
-            touches[key] = Touch(
-                before.uses + entry.uses,
-                max(before.last_used_at, entry.last_used_at),
-                before.saved_ms + entry.saved_ms,
-            )
-        for _, counted in used:
-            counted.uses, counted.saved_ms = 0, 0.0
+        for key, entry in used:
+            _add(touches, key, entry)
+            entry.uses, entry.saved_ms = 0, 0.0
         return touches
 
     async def check_epoch(self) -> None:
@@ -166,6 +178,12 @@ class Books:
         self.timer = None
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.get_running_loop().create_task(self.flush())
+
+
+def _add(touches: dict[str, Touch], key: str, used: Used | Touch) -> None:
+    # The one touched last goes last: what is too much is forgotten from the front.
+    uses, at, saved_ms = touches.pop(key, _UNTOUCHED)
+    touches[key] = Touch(uses + used.uses, max(at, used.last_used_at), saved_ms + used.saved_ms)
 
 
 def explanation_from(text: str) -> Explanation:

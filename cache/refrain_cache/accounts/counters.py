@@ -12,6 +12,7 @@ from refrain_cache.entry import OutcomeName
 # Names of counts in a tally; a miss is counted as `miss:` and its cause.
 COALESCED, BYPASSED, REFUSED, SAVED_MS = "coalesced", "bypassed", "refused", "saved_ms"
 HIT, MISS = "hit:", "miss:"
+FROM_MEMORY, FROM_DISK = HIT + "memory", HIT + "disk"
 _COUNTED_AS = {"coalesced": COALESCED, "bypass": BYPASSED, "refused": REFUSED}
 MINUTE_S = 60
 _TIMELINE_MINUTES = 60

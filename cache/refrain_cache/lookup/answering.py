@@ -21,6 +21,7 @@ from refrain_cache.errors import EntryError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.lookup.flight import Flight, Flights, guard, nested
 from refrain_cache.lookup.tiers import Tiers
+from refrain_cache.sqlite.glance import Later
 from refrain_cache.sqlite.lease import NOT_KEPT, Owned
 from refrain_cache.threads import as_raised, in_thread
 from refrain_cache.timing import Clock, Timing
@@ -105,9 +106,11 @@ class Answering:
         fp = question.fingerprint
         flight = self._flights.get(fp.key)
         if flight is None and not question.fresh:
-            hit = await self._tiers.from_disk(fp, started)
-            # Others went on while the file was read: look again at what takes no time.
-            hit = hit or self._tiers.from_memory(fp.key, started)
+            hit = self._tiers.at_once(fp, started)
+            if isinstance(hit, Later):
+                hit = await self._tiers.from_disk(fp, started)
+                # Others went on while the file was read: look again at what takes no time.
+                hit = hit or self._tiers.from_memory(fp.key, started)
             if hit is not None:
                 return hit
             flight = self._flights.get(fp.key)

@@ -10,8 +10,8 @@ from marshal import loads
 from typing import Any, TypeVar
 
 from refrain_cache import codec
-from refrain_cache.accounts.books import Books, Touch
-from refrain_cache.accounts.counters import HIT
+from refrain_cache.accounts.books import NOTED_AT_MOST, Books
+from refrain_cache.accounts.counters import FROM_MEMORY
 from refrain_cache.accounts.tally import Group
 from refrain_cache.codec import Encoded
 from refrain_cache.entry import NewEntry, Outcome, Tier
@@ -19,7 +19,7 @@ from refrain_cache.errors import EntryError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.lookup.memory import NEVER, MemoryTier, Remembered, remember
 from refrain_cache.sqlite.faults import StoreFault
-from refrain_cache.sqlite.glance import Later
+from refrain_cache.sqlite.glance import LATER, Later
 from refrain_cache.sqlite.lease import Owned
 from refrain_cache.sqlite.reader import Row
 from refrain_cache.sqlite.store import Store
@@ -29,7 +29,6 @@ from refrain_cache.timing import Clock
 log = logging.getLogger("refrain.cache")
 T = TypeVar("T")
 
-_FROM_MEMORY, _FROM_DISK = HIT + "memory", HIT + "disk"
 # A damaged entry is a miss, so its caller can wait for the drop: only then does the file say why it
 # missed. A drop that takes longer (the file is locked) goes on behind.
 _DROP_PATIENCE_S = 0.25
@@ -92,14 +91,31 @@ class Tiers:
         held = found.held
         value = loads(held) if isinstance(held, bytes) else held.value()
         cost_ms, group = found.cost_ms, found.group
-        hit = self._hit(key, value, cost_ms, group, "memory", _FROM_MEMORY, started, now)
+        lookup_ms = (self._tick() - started) * 1e3
+        saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
+        self._count_hit(group, FROM_MEMORY, lookup_ms, saved_ms, now)
         found.asked = True
         found.uses += 1
         found.last_used_at = now
-        found.saved_ms += hit.saved_ms
+        found.saved_ms += saved_ms
         if found.uses == 1:
             self._books.touched.append((key, found))
-        return hit
+        return self._hit(key, value, "memory", lookup_ms, cost_ms, saved_ms)
+
+    def at_once(self, fp: Fingerprint, started: float) -> Outcome[Any] | Later | None:
+        """A hit from the file without leaving this thread, or None; LATER: `from_disk` knows."""
+        store = self.store
+        if store is None or not store.health.readable:
+            return None
+        row = store.glance(fp.key)
+        if row is None or isinstance(row, Later):
+            return row
+        try:
+            if len(row[0]) > codec.LARGE_BYTES:
+                return LATER
+            return self._found(fp, row, codec.decode(row[0], row[1], row[2]), started)
+        except (codec.DamagedError, TypeError):
+            return LATER
 
     async def from_disk(self, fp: Fingerprint, started: float) -> Outcome[Any] | None:
         """A hit one thread hop away, or None."""
@@ -107,41 +123,42 @@ class Tiers:
         if store is None or not store.health.readable:
             return None
         try:
-            row = store.glance(fp.key)
-            if isinstance(row, Later):
-                row = await store.find(fp.key)
+            row = await store.find(fp.key)
         except StoreFault:
             return None
-        now = self._now()
         if row is None:
             return None
-        data, packed, digest, expires_at, cost_ms, model = row
-        large = isinstance(data, bytes) and len(data) > codec.LARGE_BYTES
         try:
-            if expires_at is not None and expires_at <= now:
-                return None
-            if large:
-                value = await in_thread(partial(codec.decode, data, packed, digest))
-            else:
-                value = codec.decode(data, packed, digest)
-            if type(cost_ms) is not float or type(model) is not str:
-                raise codec.DamagedError("its cost is no number, or its model no text")
+            decode = partial(codec.decode, row[0], row[1], row[2])
+            value = await in_thread(decode) if len(row[0]) > codec.LARGE_BYTES else decode()
+            return self._found(fp, row, value, started)
         except (codec.DamagedError, TypeError) as error:
             log.warning("Entry %s is damaged and is dropped: %s.", fp.key[:12], error)
             if store.health.writable:
                 dropping = self.run_behind(_awaited(store.drop_damaged(fp.key)))
                 await asyncio.wait((dropping,), timeout=_DROP_PATIENCE_S)
             return None
-        group = self._group(fp.kind, model)
+
+    def _found(self, fp: Fingerprint, row: Row, value: Any, started: float) -> Outcome[Any] | None:
+        data, packed, digest, expires_at, cost_ms, model = row
+        now = self._now()
+        if expires_at is not None and expires_at <= now:
+            return None
+        if type(cost_ms) is not float or type(model) is not str:
+            raise codec.DamagedError("its cost is no number, or its model no text")
         if self.memory.welcomes(fp.key):
-            plain = None if large else codec.copied(value)
+            plain = None if len(data) > codec.LARGE_BYTES else codec.copied(value)
             held = plain or Encoded(data, packed, digest)
             until = NEVER if expires_at is None else expires_at
+            group = self._group(fp.kind, model)
             self.memory.put(fp.key, Remembered(held, len(data), until, cost_ms, group))
-        hit = self._hit(fp.key, value, cost_ms, group, "disk", _FROM_DISK, started, now)
-        # By itself: the entry would be held until the flush, however soon it leaves memory.
-        self._books.touched_once.append((fp.key, Touch(1, now, hit.saved_ms)))
-        return hit
+        lookup_ms = (self._tick() - started) * 1e3
+        saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
+        noted = self._books.noted
+        noted.append((fp.key, fp.kind, model, lookup_ms, saved_ms, now))
+        if len(noted) == NOTED_AT_MOST:
+            self._books.count_noted()
+        return self._hit(fp.key, value, "disk", lookup_ms, cost_ms, saved_ms)
 
     async def has(self, key: str) -> bool:
         """Whether a lookup would hit. No use of the entry, and not counted."""
@@ -156,19 +173,8 @@ class Tiers:
         return await self.read(lambda store: store.find(key))
 
     def _hit(
-        self,
-        key: str,
-        value: Any,
-        cost_ms: float,
-        group: Group,
-        tier: Tier,
-        counted_as: str,
-        started: float,
-        now: float,
+        self, key: str, value: Any, tier: Tier, lookup_ms: float, cost_ms: float, saved_ms: float
     ) -> Outcome[Any]:
-        lookup_ms = (self._tick() - started) * 1e3
-        saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
-        self._count_hit(group, counted_as, lookup_ms, saved_ms, now)
         books = self._books
         if books.timer is None or books.listeners:
             books.changed()

@@ -51,7 +51,7 @@ class Glance:
         self._not_before = 0.0
         self._slow_at = float("-inf")
 
-    def find(self, key: bytes) -> Row | Later | None:
+    def find(self, key: str) -> Row | Later | None:
         """The row of an entry (`rows.FIND`), None if there is none, or LATER."""
         started = self._tick()
         latch = self._latch
@@ -63,7 +63,7 @@ class Glance:
                 return LATER
             try:
                 # All rows, not the first: a statement left in the middle would hold the WAL.
-                found = self._cursor.execute(rows.FIND, (key,)).fetchall()
+                found = self._cursor.execute(rows.FIND, (bytes.fromhex(key),)).fetchall()
             except sqlite3.Error:
                 latch.close()
                 return LATER

@@ -77,6 +77,8 @@ class Store:
         busy_ms = int(timing.busy * 1000)
         place = self._place = Place(path, migrations)
         self._glance = Glance(place, clock.tick)
+        # What `find` finds, if that is known without waiting. Without a frame of its own.
+        self.glance = self._glance.find
         self._reader = Reader(place, busy_ms)
         self.health = Health(self._probe, timing, changed)
         self._writer = Writer(
@@ -99,10 +101,6 @@ class Store:
             self.health.write_failed(error.fault)
 
     # --- reading --------------------------------------------------------------------------------
-
-    def glance(self, key: str) -> Row | Later | None:
-        """What `find` finds, if that is known without waiting."""
-        return self._glance.find(bytes.fromhex(key))
 
     async def find(self, key: str) -> Row | None:
         """The row of an entry (`rows.FIND`), expired or not; None if there is none."""

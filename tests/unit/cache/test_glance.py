@@ -13,7 +13,7 @@ from refrain_cache.sqlite.glance import LATER, Glance
 from refrain_cache.sqlite.place import Place
 
 ASKED = fingerprint("api", "question")
-KEY = bytes.fromhex(ASKED.key)
+KEY = ASKED.key
 
 
 @define
@@ -54,7 +54,7 @@ def test_once_open_it_tells_what_is_there_and_what_is_not(glance: Glance) -> Non
     row = glance.find(KEY)
     assert isinstance(row, tuple)
     assert row[0] == b'"answer"'
-    assert glance.find(b"\0" * 32) is None
+    assert glance.find("00" * 32) is None
 
 
 def test_after_slow_lookups_the_thread_is_asked_for_a_while(glance: Glance, watch: Watch) -> None:
