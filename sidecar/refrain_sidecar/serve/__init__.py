@@ -1,0 +1,1 @@
+"""`refrain serve`: a caching proxy in front of whatever speaks Ollama's API."""
