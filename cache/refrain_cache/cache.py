@@ -215,14 +215,17 @@ class AsyncCache:
 
     async def lookup(self, fp: Fingerprint) -> Outcome[Any] | None:
         """The stored answer, or None. Counted as a hit or a miss."""
-        started = self._tick()
-        tiers = self._tiers
-        hit = tiers.from_memory(fp.key, started) or tiers.at_once(fp, started)
-        if isinstance(hit, Later):
-            hit = await tiers.from_disk(fp, started)
+        hit = await self.find(fp)
         if hit is None:
             await self._answering.missed(fp)
         return hit
+
+    async def find(self, fp: Fingerprint) -> Outcome[Any] | None:
+        """The stored answer, or None. Counted only if it is a hit: whoever computes asks again."""
+        started = self._tick()
+        tiers = self._tiers
+        hit = tiers.from_memory(fp.key, started) or tiers.at_once(fp, started)
+        return await tiers.from_disk(fp, started) if isinstance(hit, Later) else hit
 
     async def peek(self, fp: Fingerprint) -> bool:
         """Whether a lookup would hit now. Not counted, and no use of the entry."""

@@ -16,6 +16,7 @@ from refrain_sidecar.config.settings import (
     InferenceSettings,
     LoggingSettings,
     NetworkingSettings,
+    ServeSettings,
     Settings,
 )
 
@@ -68,4 +69,5 @@ def _settings(values: Mapping[str, Any], path: Path) -> Settings:
         caching=CacheSettings(**caching),
         networking=NetworkingSettings(**values.get("networking", {})),
         logging=LoggingSettings(**values.get("logging", {})),
+        serve=ServeSettings(**values.get("serve", {})),
     )

@@ -6,6 +6,7 @@ The `caching` section is the cache library's own: `refrain_cache.CacheSettings`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from attrs import field, frozen
@@ -47,6 +48,17 @@ class LoggingSettings:
 
 
 @frozen
+class ServeSettings:
+    """The proxy. `ttl` in seconds; `rules` map names of models, or patterns, to policies."""
+
+    port: int = 11435
+    upstream: str = AUTO
+    policy: Literal["auto", "all", "only", "off"] = "auto"
+    ttl: float = 2_592_000.0
+    rules: Mapping[str, str] = {}
+
+
+@frozen
 class Settings:
     """A whole configuration, every section with its defaults filled in."""
 
@@ -54,3 +66,4 @@ class Settings:
     caching: CacheSettings = field(factory=CacheSettings)
     networking: NetworkingSettings = field(factory=NetworkingSettings)
     logging: LoggingSettings = field(factory=LoggingSettings)
+    serve: ServeSettings = field(factory=ServeSettings)

@@ -10,7 +10,12 @@ import pytest
 from refrain_cache import CacheConfigError, CacheSettings, read_cache_settings
 from refrain_sidecar.config import ConfigError, check, load_settings, read_settings
 from refrain_sidecar.config.schema import schema
-from refrain_sidecar.config.settings import InferenceSettings, LoggingSettings, NetworkingSettings
+from refrain_sidecar.config.settings import (
+    InferenceSettings,
+    LoggingSettings,
+    NetworkingSettings,
+    ServeSettings,
+)
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -140,6 +145,7 @@ def test_the_shipped_configuration_is_right_and_says_what_the_seed_said() -> Non
         ("caching", CacheSettings),
         ("networking", NetworkingSettings),
         ("logging", LoggingSettings),
+        ("serve", ServeSettings),
     ],
 )
 def test_schema_and_settings_name_the_same_keys_and_defaults(section: str, cls: type) -> None:

@@ -1,0 +1,105 @@
+"""Request bodies as they come: read where they decide the key, streamed on where they are large."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.types import Receive
+
+try:
+    import zstandard
+except ImportError:  # native, bound to one Python version: whoever has it is served
+    zstandard = None
+
+# A photograph in base64 fits. What is longer is passed on as it comes, and not kept.
+READ_BYTES: Final = 16 * 1024 * 1024
+# All that is being read at once.
+_READ_TOGETHER: Final = 64 * 1024 * 1024
+
+
+_BROKEN: Final = (zlib.error, *(() if zstandard is None else (zstandard.ZstdError,)))
+
+
+class ClientLeftError(Exception):
+    """The client closed its connection."""
+
+
+class Bodies:
+    """The bodies being read at once, limited in what they take together."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    async def read(self, receive: Receive) -> tuple[list[bytes], bool]:
+        """The body's parts, and whether that is all of it. Raises ClientLeftError.
+
+        What was read is held until `release` of its size.
+        """
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise ClientLeftError
+                part = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                self._held += len(part)
+                if not message.get("more_body"):
+                    return parts, True
+                if size > READ_BYTES or self._held > _READ_TOGETHER:
+                    return parts, False
+        except BaseException:
+            self._held -= size
+            raise
+
+    def release(self, size: int) -> None:
+        """What was read is held no longer."""
+        self._held -= size
+
+
+async def rest_of(parts: list[bytes], receive: Receive) -> AsyncIterator[bytes]:
+    """What was read, and then what still comes. Raises ClientLeftError."""
+    for part in parts:
+        yield part
+    parts.clear()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientLeftError
+        more = message.get("more_body", False)
+        if part := message.get("body", b""):
+            yield part
+
+
+async def left(receive: Receive) -> None:
+    """Wait until the client has closed its connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def plain(body: bytes, encoding: str) -> bytes | None:
+    """`body` without its `Content-Encoding`; None for what cannot be decoded, or is too large."""
+    if encoding in ("", "identity"):
+        return body
+    return await asyncio.to_thread(_decoded, body, encoding)
+
+
+def _decoded(body: bytes, encoding: str) -> bytes | None:
+    try:
+        if encoding in ("gzip", "deflate"):
+            unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            whole = unpacking.decompress(body, READ_BYTES)
+            return whole if unpacking.eof else None
+        if encoding == "zstd" and zstandard is not None:
+            reader = zstandard.ZstdDecompressor().stream_reader(body)
+            whole = reader.read(READ_BYTES + 1)
+            return whole if len(whole) <= READ_BYTES else None
+    except _BROKEN:
+        return None
+    return None

@@ -1,0 +1,72 @@
+"""The proxy as a server in this process's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+# Long enough for replies under way, short enough for Ctrl-C. Streams to the page never end.
+_GRACE_S = 1
+# Of one request's headers: what Ollama allows is a megabyte, what clients send a few kilobytes.
+_HEADER_BYTES = 64 * 1024
+# Clients that connect at once.
+_BACKLOG = 1024
+
+
+class _Server(uvicorn.Server):
+    """It leaves signals to whoever runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError if the port is taken, or the host is none of ours."""
+    listener = socket.create_server(
+        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+    )
+    listener.setblocking(False)
+    return listener
+
+
+class Listening:
+    """Serves `app` on `listener` until stopped."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            # Pure Python: what the extension bundles serves any Python.
+            http="h11",
+            ws="none",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            h11_max_incomplete_event_size=_HEADER_BYTES,
+            backlog=_BACKLOG,
+        )
+        # An answer that breaks off upstream is ended by an exception, which is no news.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        self._server = _Server(config)
+        self._listener = listener
+        self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]))
+
+    async def ended(self) -> None:
+        """Wait until it serves no longer."""
+        await asyncio.wait((self._task,))
+
+    async def stop(self) -> None:
+        """Serve no longer."""
+        self._server.should_exit = True
+        await asyncio.wait((self._task,))
+        self._listener.close()

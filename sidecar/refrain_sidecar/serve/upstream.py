@@ -1,0 +1,80 @@
+"""The engine behind the proxy: what it is asked goes to it as it came."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+
+import httpx
+
+from refrain_sidecar.serve.stored import end_to_end
+
+# A cold load takes minutes; only a connection has to come about at once.
+_TIMEOUT = httpx.Timeout(None, connect=5.0)
+# Ours, or that of the connection to us.
+_NOT_SENT_ON = frozenset({b"host", b"refrain-cache", b"refrain-sample", b"expect"})
+# What may carry the proxy's own key.
+_KEYS = frozenset({b"authorization", b"x-api-key"})
+
+
+class UnreachableError(Exception):
+    """Upstream gave no answer, or not all of one; the message is for the client."""
+
+
+class Upstream:
+    """One engine at one address. `key`: what it demands; else the client's own is sent on.
+
+    Belongs to one event loop.
+    """
+
+    def __init__(self, base_url: str, key: str | None, *, keep_clients_key: bool) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._base = httpx.URL(self.base_url)
+        self._key = key
+        self._keep_clients_key = keep_clients_key and key is None
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
+        self._http = httpx.AsyncClient(
+            timeout=_TIMEOUT, limits=limits, trust_env=False, follow_redirects=False
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def open(
+        self,
+        method: str,
+        raw_path: bytes,
+        headers: Iterable[tuple[bytes, bytes]],
+        content: bytes | AsyncIterable[bytes] | None,
+    ) -> httpx.Response:
+        """The answer's beginning; its body is to be read by `body_of`, then closed.
+
+        Raises UnreachableError.
+        """
+        url = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + raw_path)
+        dropped = _NOT_SENT_ON if self._keep_clients_key else _NOT_SENT_ON | _KEYS
+        sent = [pair for pair in end_to_end(headers) if pair[0] not in dropped]
+        if self._key is not None:
+            sent.append((b"authorization", b"Bearer " + self._key.encode()))
+        request = httpx.Request(method, url, headers=sent, content=content)
+        try:
+            return await self._http.send(request, stream=True)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    async def body_of(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """What upstream sends, as it comes. Raises UnreachableError if it breaks off."""
+        try:
+            async for chunk in response.aiter_raw():
+                yield chunk
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
+        said = str(error) or type(error).__name__
+        if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+            return UnreachableError(
+                f"the engine at {self.base_url} cannot be reached ({said}); start it, such as with "
+                "`ollama serve`"
+            )
+        return UnreachableError(f"the engine at {self.base_url} broke off ({said})")
