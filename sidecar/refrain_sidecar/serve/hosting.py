@@ -18,6 +18,7 @@ from starlette.routing import Route
 from refrain_cache import AsyncCache
 from refrain_sidecar.config.settings import AUTO, Settings
 from refrain_sidecar.cpu import threads_in_force
+from refrain_sidecar.http.listener import listener
 from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
 from refrain_sidecar.protocol import EngineName
@@ -25,7 +26,7 @@ from refrain_sidecar.serve.app import PAGE, Proxy
 from refrain_sidecar.serve.digests import Digests
 from refrain_sidecar.serve.figures import ServeState
 from refrain_sidecar.serve.gate import Gate
-from refrain_sidecar.serve.listening import Listening, bound
+from refrain_sidecar.serve.listening import Listening
 from refrain_sidecar.serve.upstream import Upstream
 
 log = logging.getLogger("refrain.serve")
@@ -128,7 +129,7 @@ class Hosting:
     async def _start(self) -> None:
         serve = self._settings.serve
         try:
-            listener = bound(self._host, serve.port)
+            sock = listener(self._host, serve.port)
         except OSError as error:
             there = await self._there() if error.errno == errno.EADDRINUSE else None
             if there is None or not self._share:
@@ -147,7 +148,7 @@ class Hosting:
         try:
             base_url, engine, key = await self._reach()
         except BaseException:
-            listener.close()
+            sock.close()
             raise
         self._upstream = Upstream(base_url, key, keep_clients_key=not self._gate.demands_key)
         self._digests = Digests(
@@ -162,11 +163,11 @@ class Hosting:
             self._cache, self._upstream, self._digests, self._gate, serve, self._changed
         )
         self._proxy.page = self._page()
-        self._listening = Listening(self._proxy, listener)
+        self._listening = Listening(self._proxy, sock)
         host = f"[{self._host}]" if ":" in self._host else self._host
         self._state = ServeState(
             True,
-            url=f"http://{host}:{listener.getsockname()[1]}",
+            url=f"http://{host}:{sock.getsockname()[1]}",
             upstream=base_url,
             engine=engine,
             policy=serve.policy,
@@ -236,8 +237,8 @@ class Hosting:
                 return
 
     def _changed(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
+        for tell in tuple(self._listeners):
+            tell()
 
 
 async def _answers(url: str) -> bool:

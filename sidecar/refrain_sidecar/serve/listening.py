@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from refrain_sidecar.http.listener import BACKLOG
+
 # Long enough for replies under way, short enough for Ctrl-C. Streams to the page never end.
 _GRACE_S = 1
 # Of one request's headers: what Ollama allows is a megabyte, what clients send a few kilobytes.
 _HEADER_BYTES = 64 * 1024
-# Clients that connect at once.
-_BACKLOG = 1024
 
 
 class _Server(uvicorn.Server):
@@ -25,15 +25,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError if the port is taken, or the host is none of ours."""
-    listener = socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
-    )
-    listener.setblocking(False)
-    return listener
 
 
 class Listening:
@@ -53,7 +44,7 @@ class Listening:
             date_header=False,
             timeout_graceful_shutdown=_GRACE_S,
             h11_max_incomplete_event_size=_HEADER_BYTES,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
         )
         # An answer that breaks off upstream is ended by an exception, which is no news.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

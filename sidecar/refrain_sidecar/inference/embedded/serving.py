@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import sys
 from collections.abc import Callable
 from typing import TextIO
 
 import uvicorn
 
+from refrain_sidecar.http.listener import listener
 from refrain_sidecar.inference.embedded.app import application
 from refrain_sidecar.inference.embedded.catalogue import Catalogue
 from refrain_sidecar.inference.embedded.llama import Loading
@@ -61,7 +61,7 @@ async def _serve(
         sys.path.insert(0, str(found.engine_dir))
     catalogue = Catalogue.of(found)
     residency = Residency(found.weights)
-    listener = socket.create_server((HOST, port))
+    sock = listener(HOST, port)
     config = uvicorn.Config(
         application(catalogue, residency, default, key),
         log_config=None,
@@ -74,9 +74,9 @@ async def _serve(
     # Failures are told by `failure_of`; a traceback for each answer that Ctrl-C ends helps nobody.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     server = uvicorn.Server(config)
-    with listener:
-        base_url = f"http://{HOST}:{listener.getsockname()[1]}"
-        running = asyncio.create_task(server.serve(sockets=[listener]))
+    with sock:
+        base_url = f"http://{HOST}:{sock.getsockname()[1]}"
+        running = asyncio.create_task(server.serve(sockets=[sock]))
         # The socket listens already: a request that comes before uvicorn runs waits for it.
         on_ready(base_url)
         log.info("serving %s on %s", found.model, base_url)
