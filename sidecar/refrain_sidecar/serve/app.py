@@ -205,27 +205,32 @@ class Proxy:
         )
 
     async def _answered(self, request: _Request, receive: Receive, send: Send) -> None:
-        run = self._runs.get(request.fp.key)
-        joined = run is not None
-        if run is None or request.policy in ("only", "refresh"):
-            if request.policy != "refresh":
-                # Where nobody will be asked, what is not found is a miss.
-                asks_nobody = request.policy == "only" or request.behind.offline
-                find = self._cache.lookup if asks_nobody else self._cache.find
-                hit = await find(request.fp)
-                if hit is not None and await self._replay(request, hit, send):
-                    return
+        run = None if request.policy in ("only", "refresh") else self._run_of(request)
+        if run is None and request.policy != "refresh":
+            # Where nobody will be asked, what is not found is a miss.
+            asks_nobody = request.policy == "only" or request.behind.offline
+            hit = await (self._cache.lookup if asks_nobody else self._cache.find)(request.fp)
+            if hit is not None and await self._replay(request, hit, send):
+                return
             if request.policy == "only":
                 message = "this was not asked before, and Refrain-Cache: only asks nobody"
                 await self._fail(request.path, send, 504, message, "fwd=miss; detail=only")
                 request.counting.came("misses")
                 return
-            run, joined = self._start(request), False
-        elif not run.kept:
+            # Others went on meanwhile.
+            run = self._run_of(request)
+        joined = run is not None
+        run = run or self._start(request)
+        if not run.kept:
             await self._passed(request, receive, send, "detail=too-large")
             return
-        request.counting.came("coalesced" if joined else "misses")
-        note = "fwd=miss; collapsed" if joined else "fwd=miss"
+        if run.tokens is not None:
+            # All of it came, and is on its way into the file.
+            note = "hit"
+            request.counting.came("hits", run.took_ms, run.tokens)
+        else:
+            note = "fwd=miss; collapsed" if joined else "fwd=miss"
+            request.counting.came("coalesced" if joined else "misses")
         await self._until_left(receive, self._follow(request, run, send, note))
 
     async def _replay(self, request: _Request, hit: Outcome[Any], send: Send) -> bool:
@@ -273,6 +278,9 @@ class Proxy:
             run.leave(place)
 
     # --- asking upstream, to keep ---------------------------------------------------------------
+
+    def _run_of(self, request: _Request) -> Run | None:
+        return self._runs.get(request.fp.key)
 
     def _start(self, request: _Request) -> Run:
         asked = request.asked
@@ -337,7 +345,7 @@ class Proxy:
         body = b"".join(chunks)
         if not run.kept:
             raise UnkeptError(f"it is longer than {KEPT_BYTES} bytes")
-        tokens = tokens_of(request.asked, status, body)
+        tokens = run.whole(tokens_of(request.asked, status, body))
         await self._check_still(request)
         return Answer(headers, body, tokens, time.time()).to_store()
 
@@ -368,6 +376,7 @@ class Proxy:
             run.begin(200, headers)
             await run.feed(body)
             run.end()
+        run.whole(tokens)
         await self._check_still(request)
         await vectors.keep(missing, (time.perf_counter() - began) * 1e3, request.label)
         kept = Answer(headers, b"", tokens, time.time()).to_store()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -31,6 +32,9 @@ class Run:
         self.task: asyncio.Task[Any] | None = None
         self.sent = 0
         self.kept = True
+        # Of a whole answer that may be kept: what it took.
+        self.tokens: int | None = None
+        self.took_ms = 0.0
         self._chunks: deque[bytes] = deque()
         # The number of the first chunk that is still here.
         self._first = 0
@@ -69,6 +73,11 @@ class Run:
         if not self.ended:
             self.ended, self._error = True, error
             self._tell()
+
+    def whole(self, tokens: int) -> int:
+        """The answer is whole and may be kept; who comes now gets it as a hit. Returns `tokens`."""
+        self.tokens, self.took_ms = tokens, (time.time() - self._about[3]) * 1e3
+        return tokens
 
     # --- the clients' side ----------------------------------------------------------------------
 
