@@ -26,7 +26,7 @@ from refrain_sidecar.serve.figures import InFlight
 from refrain_sidecar.serve.gate import Gate
 from refrain_sidecar.serve.policy import Policy
 from refrain_sidecar.serve.runs import KEPT_BYTES, Run
-from refrain_sidecar.serve.stored import Answer, Headers, end_to_end
+from refrain_sidecar.serve.stored import Answer, Headers, end_to_end, for_anyone
 from refrain_sidecar.serve.upstream import UnreachableError, Upstream
 from refrain_sidecar.serve.vectors import FOR_EVER, Frame, Vectors, cut
 from refrain_sidecar.serve.wholeness import UnkeptError, tokens_of
@@ -263,7 +263,9 @@ class Proxy:
         began = False
         try:
             await run.begun()
-            await _begin(send, run.status, run.headers, note)
+            first = note == "fwd=miss"
+            headers = run.headers if first else for_anyone(run.headers)
+            await _begin(send, run.status, headers, note, None if first else request.origin)
             began = True
             async for chunk in run.follow(place):
                 await _more(send, chunk)

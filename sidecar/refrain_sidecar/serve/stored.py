@@ -41,6 +41,11 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [pair for pair in given if pair[0] not in _HOP_BY_HOP and pair[0] not in named]
 
 
+def for_anyone(headers: Headers) -> Headers:
+    """Headers without those that answer the one client that asked first."""
+    return [pair for pair in headers if not pair[0].startswith(_ONE_CLIENTS)]
+
+
 @frozen
 class Answer:
     """A whole answer of upstream's. `tokens` it took; `at` is when it came, seconds since 1970."""
@@ -58,8 +63,7 @@ class Answer:
             body = {"base64": base64.b64encode(self.body).decode()}
         headers = [
             [name.decode("latin-1"), value.decode("latin-1")]
-            for name, value in self.headers
-            if not name.startswith(_ONE_CLIENTS)
+            for name, value in for_anyone(self.headers)
         ]
         return {"headers": headers, "body": body, "tokens": self.tokens, "at": self.at}
 
