@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any
+from weakref import WeakValueDictionary
 
 import httpx
 from attrs import frozen
@@ -85,6 +86,7 @@ class Proxy:
         self._settings = settings
         self._bodies = Bodies()
         self._runs: dict[str, Run] = {}
+        self._sending: WeakValueDictionary[str, Answer] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._asked_before: Counter[str] = Counter()
         self.counters = Counters(changed)
@@ -249,6 +251,8 @@ class Proxy:
             log.warning("Entry %s is no answer of a proxy: %r", hit.key[:12], error)
             return False
         request.counting.came("hits", hit.saved_ms, answer.tokens)
+        answer = self._shared(hit.key, answer)
+        del hit
         status = "hit; detail=offline" if request.behind.offline else "hit"
         age = max(0, int(time.time() - answer.at))
         headers = [*answer.headers, (b"age", str(age).encode())]
@@ -257,6 +261,13 @@ class Proxy:
             await _more(send, chunk)
         await _end(send)
         return True
+
+    def _shared(self, key: str, answer: Answer) -> Answer:
+        """The same answer as one that is being sent to others, who may read it slowly."""
+        same = self._sending.get(key)
+        if same is None or same.body != answer.body:
+            same = self._sending[key] = answer
+        return same
 
     async def _follow(self, request: _Request, run: Run, send: Send, note: str) -> None:
         place = run.join()

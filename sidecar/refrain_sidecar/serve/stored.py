@@ -82,8 +82,9 @@ class Answer:
         if end is None:
             yield self.body
             return
-        for piece in self.body.split(end)[:-1]:
-            yield piece + end
-        rest = self.body.rpartition(end)[2]
-        if rest:
-            yield rest
+        at = 0
+        while at < len(self.body):
+            found = self.body.find(end, at)
+            after = len(self.body) if found < 0 else found + len(end)
+            yield self.body[at:after]
+            at = after
