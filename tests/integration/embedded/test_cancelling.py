@@ -71,6 +71,22 @@ async def test_leaving_while_text_is_made(client: httpx.AsyncClient, stream: boo
     assert idle["next_token"][0]["n_decoded"] < ENDLESS_OPTIONS["num_predict"]
 
 
+async def test_leaving_a_stream_of_events(client: httpx.AsyncClient) -> None:
+    shape = {"type": "json_schema", "json_schema": {"schema": ENDLESS}}
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "List words."}],
+        "response_format": shape,
+        "max_tokens": 900,
+        "seed": 1,
+        "stream": True,
+    }
+    work = asyncio.create_task(client.post("/v1/chat/completions", json=body))
+    await until_busy(client, decoded=5)
+    await leave(work)
+    assert (await until_idle(client))["next_token"][0]["n_decoded"] < body["max_tokens"]
+
+
 async def test_leaving_while_the_prompt_is_read(client: httpx.AsyncClient) -> None:
     await client.post("/api/generate", json={"model": MODEL})
     numbers = " ".join(str(number * 7919 % 10007) for number in range(180))

@@ -91,3 +91,23 @@ def test_litellm(ask: Ask) -> None:
     said = ask("litellm_python.py")
     assert_answered(said)
     assert said["show"] == MODEL
+
+
+def test_openai(ask: Ask) -> None:
+    said = ask("openai_python.py")
+    assert_answered(said)
+    assert said["list"] == [said["show"]] == [MODEL]
+    assert 0 < said["usage"] <= 40
+    assert said["respond"]
+    assert said["respond_streamed"] == said["respond"]
+    assert (said["events"][0], said["events"][-1]) == ("response.created", "response.completed")
+    assert "does not support tools" in said["tools"]
+
+
+def test_anthropic(ask: Ask) -> None:
+    said = ask("anthropic_python.py")
+    assert said["chat"]
+    assert said["chat_streamed"] == said["chat"]
+    assert said["usage"]
+    assert said["stop_reason"] in ("end_turn", "max_tokens")
+    assert "model 'nope:1b' not found" in said["unknown"]

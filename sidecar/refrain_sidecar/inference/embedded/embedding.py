@@ -1,4 +1,4 @@
-"""/api/embed: texts as vectors."""
+"""/api/embed and /api/embeddings: texts as vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from refrain_sidecar.inference.embedded.residency import Residency
 async def embed(
     residency: Residency, loading: Loading, asked: EmbedBody, keep_alive: float
 ) -> Mapping[str, Any]:
-    """The answer: one vector of length 1 a text. Raises EngineFailure 400 for a text too long.
+    """The answer to /api/embed: one vector a text. Raises EngineFailure 400 for a text too long.
 
     llama.cpp embeds with another set-up than it generates with, so taking turns between the two
     reloads the model.
@@ -30,7 +30,7 @@ async def embed(
         vectors = await server.embed(texts) if texts else []
     return {
         "model": asked.model,
-        "embeddings": [_shortened(vector, asked.dimensions) for vector in vectors],
+        "embeddings": [_shortened(vector, asked) for vector in vectors],
         "total_duration": time.perf_counter_ns() - started,
         "load_duration": load_ns,
         "prompt_eval_count": sum(map(len, texts)),
@@ -46,7 +46,7 @@ async def _fitting(server: LlamaServer, text: str, truncate: bool) -> list[int]:
     return tokens
 
 
-def _shortened(vector: Sequence[float], dimensions: int) -> list[float]:
-    kept = vector[:dimensions] if dimensions else vector
-    length = math.hypot(*kept) or 1.0
+def _shortened(vector: Sequence[float], asked: EmbedBody) -> list[float]:
+    kept = vector[: asked.dimensions] if asked.dimensions else vector
+    length = (asked.unit and math.hypot(*kept)) or 1.0
     return [value / length for value in kept]

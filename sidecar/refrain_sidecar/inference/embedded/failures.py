@@ -1,10 +1,19 @@
-"""What can go wrong inside the engine, as the status and text a client is answered with."""
+"""What can go wrong inside the engine, as the status and body a client is answered with."""
 
 from __future__ import annotations
 
 import logging
+import secrets
+from typing import Any
 
 log = logging.getLogger(__name__)
+
+_OPENAI_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
+_ANTHROPIC_TYPES = {
+    **_OPENAI_TYPES,
+    401: "authentication_error",
+    503: "overloaded_error",
+}
 
 
 class EngineFailure(Exception):
@@ -31,6 +40,19 @@ def failure_of(error: Exception) -> EngineFailure:
         return bad_request("the request is nested too deeply")
     log.error("an answer failed; the client is told", exc_info=error)
     return EngineFailure(500, f"the embedded engine failed: {error!r}")
+
+
+def failure_body(failure: EngineFailure, path: str) -> dict[str, Any]:
+    """The JSON a client is told `failure` with, in the form of the API that `path` is of."""
+    said = {"message": failure.message}
+    if path.startswith("/v1/messages"):
+        kind = _ANTHROPIC_TYPES.get(failure.status, "api_error")
+        request_id = f"req_{secrets.token_hex(12)}"
+        return {"type": "error", "error": {"type": kind, **said}, "request_id": request_id}
+    if path.startswith("/v1/"):
+        kind = _OPENAI_TYPES.get(failure.status, "api_error")
+        return {"error": {**said, "type": kind, "param": None, "code": None}}
+    return {"error": failure.message}
 
 
 def bad_request(message: str) -> EngineFailure:

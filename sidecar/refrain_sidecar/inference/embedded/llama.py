@@ -139,8 +139,9 @@ class LlamaServer:
         return str(answer["prompt"])
 
     async def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
-        """One vector of length 1 for each text, given as tokens. Needs `loading.embedding`."""
-        answers = await self._request("/embedding", {"content": [list(text) for text in texts]})
+        """One vector for each text, given as tokens. Needs `loading.embedding`."""
+        body = {"content": [list(text) for text in texts], "embd_normalize": -1}
+        answers = await self._request("/embedding", body)
         return [answer["embedding"][0] for answer in answers]
 
     async def slots(self) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from refrain_sidecar.inference.embedded import keep_alive
 from refrain_sidecar.inference.embedded.failures import bad_request
@@ -15,6 +15,7 @@ from refrain_sidecar.inference.embedded.failures import bad_request
 JSONObject = Mapping[str, Any]
 T = TypeVar("T")
 
+_ROLES = ("system", "developer", "user", "assistant", "tool")
 _NAMES = {str: "string", bool: "boolean", int: "integer", list: "array", dict: "object"}
 
 
@@ -63,7 +64,8 @@ class ChatBody:
 
 @frozen
 class EmbedBody:
-    """/api/embed. `dimensions` 0: all of them. `keep_alive` in seconds, None if not said."""
+    """/api/embed, and /api/embeddings. `dimensions` 0: all of them. `keep_alive` in seconds, None
+    if not said. `unit`: vectors of length 1."""
 
     model: str
     texts: tuple[str, ...]
@@ -71,6 +73,7 @@ class EmbedBody:
     keep_alive: float | None
     truncate: bool
     dimensions: int
+    unit: bool = True
 
 
 def parsed(body: bytes) -> JSONObject:
@@ -93,22 +96,22 @@ def parsed(body: bytes) -> JSONObject:
 
 def generate_body(body: JSONObject, vocabulary: int) -> GenerateBody:
     """Reads /api/generate; there are `vocabulary` tokens. Raises EngineFailure 400."""
-    raw = _get(body, "raw", bool, False)
-    system = _get(body, "system", str, "")
-    template = _get(body, "template", str, "")
-    context = _get(body, "context", list, [])
+    raw = value_of(body, "raw", bool, False)
+    system = value_of(body, "system", str, "")
+    template = value_of(body, "template", str, "")
+    context = value_of(body, "context", list, [])
     if raw and (template or system or context):
         raise bad_request("raw mode does not support template, system, or context")
     if template:
         raise bad_request("this engine uses the model's own template; leave out 'template'")
-    if _get(body, "suffix", str, ""):
+    if value_of(body, "suffix", str, ""):
         raise bad_request(f'"{body.get("model", "")}" does not support insert')
     _no_images(body)
     if not all(isinstance(token, int) and 0 <= token < vocabulary for token in context):
         raise bad_request(f"context must be an array of integers from 0 to {vocabulary - 1}")
     return GenerateBody(
         common=_common(body, vocabulary),
-        prompt=_get(body, "prompt", str, ""),
+        prompt=value_of(body, "prompt", str, ""),
         system=system,
         raw=raw,
         context=tuple(context),
@@ -117,23 +120,21 @@ def generate_body(body: JSONObject, vocabulary: int) -> GenerateBody:
 
 def chat_body(body: JSONObject, vocabulary: int) -> ChatBody:
     """Reads /api/chat; there are `vocabulary` tokens. Raises EngineFailure 400."""
-    if _get(body, "tools", list, []):
+    if value_of(body, "tools", list, []):
         raise bad_request(f'"{body.get("model", "")}" does not support tools')
     messages = []
-    for message in _get(body, "messages", list, []):
+    for message in value_of(body, "messages", list, []):
         if not isinstance(message, dict):
             raise bad_request("messages must be an array of objects")
         _no_images(message)
-        role = _get(message, "role", str, "")
-        if role not in ("system", "user", "assistant", "tool"):
-            raise bad_request(
-                f"invalid role: {role!r}; expected 'system', 'user', 'assistant' or 'tool'"
-            )
-        messages.append({"role": role, "content": _get(message, "content", str, "")})
+        role = value_of(message, "role", str, "").lower()
+        if role not in _ROLES:
+            raise bad_request(f"invalid role: {role!r}; expected one of {', '.join(_ROLES)}")
+        messages.append({"role": role, "content": value_of(message, "content", str, "")})
     return ChatBody(
         common=_common(body, vocabulary),
         messages=tuple(messages),
-        render_only=_get(body, "_debug_render_only", bool, False),
+        render_only=value_of(body, "_debug_render_only", bool, False),
     )
 
 
@@ -148,16 +149,24 @@ def embed_body(body: JSONObject) -> EmbedBody:
     return EmbedBody(
         model=model_name(body),
         texts=tuple(texts),
-        options=_get(body, "options", dict, {}),
+        options=value_of(body, "options", dict, {}),
         keep_alive=_keep_alive(body),
-        truncate=_get(body, "truncate", bool, True),
-        dimensions=max(_get(body, "dimensions", int, 0), 0),
+        truncate=value_of(body, "truncate", bool, True),
+        dimensions=max(value_of(body, "dimensions", int, 0), 0),
     )
+
+
+def embeddings_body(body: JSONObject) -> EmbedBody:
+    """Reads /api/embeddings, the older form: one text, and its vector as it is. Raises
+    EngineFailure 400."""
+    known = {name: body.get(name) for name in ("model", "options", "keep_alive")}
+    known["input"] = value_of(body, "prompt", str, "")
+    return evolve(embed_body(known), truncate=False, unit=False)
 
 
 def model_name(body: JSONObject) -> str:
     """The model a body names, by `model` or (older clients) `name`. Raises EngineFailure 400."""
-    name = _get(body, "model", str, "") or _get(body, "name", str, "")
+    name = value_of(body, "model", str, "") or value_of(body, "name", str, "")
     if not name:
         raise bad_request("model is required")
     return name
@@ -165,7 +174,7 @@ def model_name(body: JSONObject) -> str:
 
 def wants_stream(body: JSONObject) -> bool:
     """Ollama streams unless told not to."""
-    return _get(body, "stream", bool, True)
+    return value_of(body, "stream", bool, True)
 
 
 def _number(digits: str) -> int | float:
@@ -179,7 +188,7 @@ def _number(digits: str) -> int | float:
 
 
 def _common(body: JSONObject, vocabulary: int) -> Common:
-    top = _get(body, "top_logprobs", int, 0)
+    top = value_of(body, "top_logprobs", int, 0)
     if not 0 <= top <= vocabulary:
         raise bad_request(f"top_logprobs must be between 0 and {vocabulary}")
     if body.get("think") not in (None, False):
@@ -189,18 +198,18 @@ def _common(body: JSONObject, vocabulary: int) -> Common:
         shape = None
     elif shape != "json" and not isinstance(shape, dict):
         raise bad_request(f'invalid format: {json.dumps(shape)}; expected "json" or a JSON schema')
-    tokens = _get(body, "logprob_tokens", list, [])
+    tokens = value_of(body, "logprob_tokens", list, [])
     if not all(isinstance(token, str) and token for token in tokens):
         raise bad_request("logprob_tokens must be an array of non-empty strings")
     return Common(
         model=model_name(body),
         stream=wants_stream(body),
         format=shape,
-        options=_get(body, "options", dict, {}),
+        options=value_of(body, "options", dict, {}),
         keep_alive=_keep_alive(body),
-        truncate=_get(body, "truncate", bool, True),
-        top_logprobs=top if _get(body, "logprobs", bool, False) else None,
-        free_blanks=_get(body, "free_blanks", bool, False),
+        truncate=value_of(body, "truncate", bool, True),
+        top_logprobs=top if value_of(body, "logprobs", bool, False) else None,
+        free_blanks=value_of(body, "free_blanks", bool, False),
         logprob_tokens=tuple(tokens),
     )
 
@@ -210,7 +219,8 @@ def _keep_alive(body: JSONObject) -> float | None:
     return None if value is None else keep_alive.seconds(value)
 
 
-def _get(body: JSONObject, key: str, kind: type[T], default: T) -> T:
+def value_of(body: JSONObject, key: str, kind: type[T], default: T) -> T:
+    """What `body` says under `key`, `default` if nothing. Raises EngineFailure 400."""
     value = body.get(key)
     if value is None:
         return default
@@ -220,5 +230,5 @@ def _get(body: JSONObject, key: str, kind: type[T], default: T) -> T:
 
 
 def _no_images(body: JSONObject) -> None:
-    if _get(body, "images", list, []):
+    if value_of(body, "images", list, []):
         raise bad_request("this model does not support images")
