@@ -6,8 +6,6 @@ const PAGE = 25;
 const MINUTES = 60;
 const RECONNECT_MS = 2000;
 const TYPING_MS = 250;
-// However fast entries come, they are read again no oftener.
-const ENTRIES_EVERY_MS = 3000;
 
 /** An element with attributes, listeners and children. */
 function h(tag, attributes, ...children) {
@@ -58,8 +56,7 @@ function say(words) {
   for (const element of document.querySelectorAll("[data-if]")) element.hidden = !words[element.dataset.if];
 }
 
-const NUMBER = new Intl.NumberFormat("en");
-const count = (value) => NUMBER.format(value);
+const count = new Intl.NumberFormat("en").format;
 const counted = (value, one, many) => `${count(value)} ${value === 1 ? one : many}`;
 /** A name somebody gave, without what would turn round the text after it, and no longer than `most`. */
 function cut(name, most = 80) {
@@ -76,29 +73,20 @@ function percent(rate) {
   return rounded === 0 && rate > 0 ? "<1%" : `${rounded}%`;
 }
 
-function duration(ms) {
-  if (ms < 999.5) return `${Math.round(ms)} ms`;
-  if (ms < 59_500) return `${(ms / 1000).toFixed(ms < 9950 ? 1 : 0)} s`;
-  const minutes = Math.floor(Math.round(ms / 1000) / 60);
-  if (minutes < 60) return pair(minutes, "min", Math.round(ms / 1000) % 60, "s");
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? pair(hours, "h", minutes % 60, "min") : pair(Math.floor(hours / 24), "d", hours % 24, "h");
+/** A value in the largest unit that it fills; each unit says how many make the next. */
+function scaled(value, units) {
+  let at = 0;
+  for (; at < units.length - 1 && value >= units[at][1] * 0.9995; at += 1) value /= units[at][1];
+  return `${at > 0 && value < 9.95 ? value.toFixed(1) : count(Math.round(value))} ${units[at][0]}`;
 }
 
-const pair = (large, unit, small, less) => `${large} ${unit}${small > 0 ? ` ${small} ${less}` : ""}`;
-
-function size(bytes) {
-  const power = bytes < 999.5 ? 0 : Math.min(4, Math.floor(Math.log(bytes / 999.5) / Math.log(1024)) + 1);
-  const value = bytes / 1024 ** power;
-  const shown = power > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value);
-  return `${shown} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
-}
+const duration = (ms) => scaled(ms, [["ms", 1000], ["s", 60], ["min", 60], ["h", 24], ["d"]]);
+const size = (bytes) => scaled(bytes, [["B", 1024], ["KiB", 1024], ["MiB", 1024], ["GiB", 1024], ["TiB"]]);
 
 let latest;
 /** By how many seconds the proxy's clock is before this one. */
 let ahead = 0;
 const now = () => Date.now() / 1000 + ahead;
-const lasting = (since) => duration(Math.max(0, now() - since) * 1000);
 const spared = (counts) => counts.hits + counts.coalesced;
 
 function show(figures) {
@@ -106,7 +94,7 @@ function show(figures) {
   say(wordsOf(figures, bars));
   fill($("minutes"), bars.filter((bar) => bar.requests > 0).reverse(), minutesTable);
   draw(bars);
-  fill($("in_flight"), figures.in_flight, flights);
+  fill($("in_flight"), figures.in_flight.map(lasting), flights);
   fill($("clients"), figures.clients, (rows) => breakdown("Client", rows));
   fill($("models"), figures.models, (rows) => breakdown("Model", rows, ["Purge", purgeModel]));
   fill($("endpoints"), figures.endpoints, (rows) => breakdown("Endpoint", rows));
@@ -145,28 +133,23 @@ function wordsOf({ about, totals, cache, clients, since, passed_through, in_flig
 
 /** A bar for each minute, oldest first; those without requests hold zeros. */
 function lastHour(minutes) {
-  const last = Math.floor(now() / 60) * 60;
   const none = { hits: 0, coalesced: 0, misses: 0, passed: 0, requests: 0 };
-  const bars = Array.from({ length: MINUTES }, (_, index) => ({ ...none, at: last - (MINUTES - 1 - index) * 60 }));
-  return bars.map((bar) => minutes.find((minute) => minute.at === bar.at) ?? bar);
+  const starts = Array.from({ length: MINUTES }, (_, index) => (Math.floor(now() / 60) - MINUTES + 1 + index) * 60);
+  return starts.map((at) => minutes.find((minute) => minute.at === at) ?? { ...none, at });
 }
 
 function draw(bars) {
   const most = Math.max(4, ...bars.map((bar) => bar.requests));
   const tops = bars.map(() => 120);
   const parts = { hit: spared, miss: (bar) => bar.misses, passed: (bar) => bar.passed };
-  const sums = Object.entries(parts).map(([kind, of]) => {
+  for (const [kind, of] of Object.entries(parts)) {
     const drawn = bars.map((bar, index) => {
       const height = (of(bar) / most) * 116;
       tops[index] -= height;
       return height > 0 ? `M${index * 10 + 1.5} ${tops[index]}h7v${height}h-7z` : "";
     });
     $("chart").querySelector(`.${kind}`).setAttribute("d", drawn.join(""));
-    return bars.reduce((sum, bar) => sum + of(bar), 0);
-  });
-  const [hits, misses, passed] = sums.map(count);
-  const told = `Hits ${hits}, misses ${misses}, passed on ${passed}; the table below has each minute.`;
-  $("chart").setAttribute("aria-label", told);
+  }
 }
 
 const COUNTS = [
@@ -194,18 +177,21 @@ function purgeModel({ name: model }) {
   return model ? button("Purge …", cut(model), () => purge({ model }, question)) : "";
 }
 
+/** A request in flight with `ms`, how long it has been. */
+const lasting = (request) => ({ ...request, ms: Math.max(0, now() - request.since) * 1000 });
+
 function flights(requests) {
   const columns = [
     ["Model", (request) => [cut(request.model), quiet(request.endpoint)]],
     ["Client", (request) => cut(request.client), "text"],
     ["Waiting", (request) => count(request.waiting), "spare"],
     ["Received", (request) => size(request.sent), "spare"],
-    ["For", ({ since }) => h("span", { "data-since": since }, lasting(since))],
+    ["For", (request) => duration(request.ms)],
   ];
   return table("Requests in flight", columns, requests);
 }
 
-const view = { offset: 0, held: "", readAt: 0, timer: undefined, asked: 0 };
+const view = { offset: 0, held: "", asked: 0, typing: undefined };
 
 async function api(path, posted) {
   const headers = { "content-type": "application/json" };
@@ -226,7 +212,6 @@ async function trying(what, work) {
 }
 
 const readEntries = () => trying("Not read", async () => {
-  view.readAt = Date.now();
   const asked = (view.asked += 1);
   const [kind, order, search] = ["kind", "order", "search"].map((id) => $(id).value.trim());
   const page = await api(`entries?${new URLSearchParams({ kind, order, search, limit: PAGE, offset: view.offset })}`);
@@ -268,18 +253,16 @@ function noEntries(search) {
 }
 
 function offerKinds(kinds) {
-  const chosen = $("kind").value;
   const missing = kinds.filter((kind) => ![...$("kind").options].some((option) => option.value === kind));
   $("kind").append(...missing.map((kind) => h("option", { value: kind }, kind)));
-  $("kind").value = chosen;
 }
 
 function readIfChanged({ entries, bytes }) {
   const held = `${entries} ${bytes}`;
   if (held === view.held) return;
   view.held = held;
-  clearTimeout(view.timer);
-  view.timer = setTimeout(readEntries, Math.max(0, view.readAt + ENTRIES_EVERY_MS - Date.now()));
+  // What was searched for is not pulled from under the reader.
+  if (!$("search").value) void readEntries();
 }
 
 /** Begins anew with what search, kind and order say. */
@@ -350,10 +333,9 @@ function contact(kind, text) {
   $("figures").classList.toggle("stale", kind === "lost");
 }
 
-let typing;
 $("search").addEventListener("input", () => {
-  clearTimeout(typing);
-  typing = setTimeout(again, TYPING_MS);
+  clearTimeout(view.typing);
+  view.typing = setTimeout(again, TYPING_MS);
 });
 for (const id of ["kind", "order"]) $(id).addEventListener("change", again);
 $("previous").addEventListener("click", () => turn(-PAGE));
@@ -362,9 +344,6 @@ $("purge-kind").addEventListener("click", () => {
   const kind = $("kind").value;
   void purge({ kind }, (found) => `Purge ${found} of the kind ${kind}?`);
 });
-setInterval(() => {
-  for (const element of document.querySelectorAll("[data-since]")) element.textContent = lasting(element.dataset.since);
-}, 1000);
-// Time passes on the chart also while nothing is asked.
-setInterval(() => latest && show(latest), 60_000);
+// Time passes in the chart and in flight also while nothing comes.
+setInterval(() => latest && show(latest), 1000);
 connect();
