@@ -1,5 +1,6 @@
 """The proxy as an editor begins it: asked, told of, shared by two windows, ended."""
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -35,8 +36,16 @@ def serving_on(port: int, policy: str = "auto") -> dict[str, Any]:
 
 
 async def asked(url: str) -> httpx.Response:
+    """What a program gets that knows nothing of Refrain."""
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         return await client.post(f"{url}/api/chat", json=QUESTION)
+
+
+async def kept(client: LanguageClient) -> None:
+    """Wait for an answer to be stored: before that, who asks the same joins the first."""
+    async with asyncio.timeout(60):
+        while (await ask(client, protocol.STATS))["entries"] != 1:  # noqa: ASYNC110 - it is asked
+            await asyncio.sleep(0.01)
 
 
 @pytest_lsp.fixture(config=ClientServerConfig(server_command=SIDECAR))
@@ -66,8 +75,10 @@ async def test_what_is_asked_twice_is_replayed_and_the_editor_is_told(
     assert (state["running"], state["reachable"], state["shared"]) == (True, True, False)
     assert (state["url"], state["engine"]) == (f"http://127.0.0.1:{port}", "embedded")
     assert await ask(client, protocol.SERVE, {"action": "start"}) == state
-    first, second = await asked(state["url"]), await asked(state["url"])
+    first = await asked(state["url"])
     assert first.is_success
+    await kept(client)
+    second = await asked(state["url"])
     assert first.content == second.content
     assert "hit" in second.headers["Cache-Status"]
     await until(lambda: told and (told[-1]["hits"], told[-1]["misses"]) == (1, 1))
@@ -91,6 +102,7 @@ async def test_a_changed_configuration_is_served_under(
     await initialize(client, tmp_path)
     state = await ask(client, protocol.SERVE, {"action": "start"})
     await asked(state["url"])
+    await kept(client)
 
     config = json.loads(path.read_text()) | serving_on(after, policy="only")
     path.write_text(json.dumps(config))
@@ -117,6 +129,7 @@ async def test_two_windows_share_one_and_the_second_goes_on_after_the_first(
     assert (first["shared"], second["shared"]) == (False, True)
     assert first["url"] == second["url"]
     made = await asked(first["url"])
+    await kept(client)
 
     await ask(client, protocol.SERVE, {"action": "stop"})
     await until(lambda: told and told[-1]["running"] and not told[-1]["shared"])

@@ -23,7 +23,7 @@ async function start({ serving, statusBar }: Context): Promise<void> {
   }
   const copy = "Copy Address";
   const open = "Open Page";
-  const message = `Serving ${upstream(state)} through the cache at ${state.url}. Point programs there instead.`;
+  const message = `Serving ${upstream(state)} through the cache: give programs ${state.url} as Ollama's address.`;
   const chosen = await window.showInformationMessage(message, copy, open);
   if (chosen !== undefined) {
     await (chosen === copy ? copyAddress(state) : openPage(state));
