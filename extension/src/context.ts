@@ -2,6 +2,7 @@ import type { ExtensionContext, LogOutputChannel } from "vscode";
 import type { EnrichmentView } from "./webviews/enrichment/view";
 import type { EntriesTree } from "./entriesTree";
 import type { ReportView } from "./webviews/report/view";
+import type { Serving } from "./serving";
 import type { Sidecar } from "./sidecar";
 import type { StatsView } from "./webviews/stats/view";
 import type { StatusBar } from "./statusBar";
@@ -11,6 +12,7 @@ export interface Context {
   extension: ExtensionContext;
   log: LogOutputChannel;
   sidecar: Sidecar;
+  serving: Serving;
   statusBar: StatusBar;
   stats: StatsView;
   enrichment: EnrichmentView;

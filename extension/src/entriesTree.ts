@@ -10,7 +10,7 @@ import {
   type TreeView,
   window,
 } from "vscode";
-import { ago, count, counted, duration, kindName, size } from "./format";
+import { ago, count, counted, duration, kindName, proxied, size } from "./format";
 import { ENTRIES, type Entry, type KindStats, STATS } from "./protocol";
 import type { Sidecar } from "./sidecar";
 import { escaped } from "./statusText";
@@ -111,7 +111,7 @@ function kindItem(kind: KindStats): TreeItem {
   const item = new TreeItem(kindName(kind.kind), TreeItemCollapsibleState.Expanded);
   item.id = `kind:${kind.kind}`;
   item.description = `${counted(kind.entries, "entry", "entries")}, ${size(kind.bytes)}`;
-  item.iconPath = new ThemeIcon(ICONS[kind.kind] ?? "database");
+  item.iconPath = new ThemeIcon(ICONS[kind.kind] ?? (proxied(kind.kind) ? "radio-tower" : "database"));
   item.contextValue = "kind";
   item.tooltip = kind.kind;
   return item;

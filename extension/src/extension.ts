@@ -3,6 +3,7 @@ import { EnrichAction } from "./codeActions";
 import { registerCommands } from "./commands";
 import { EntriesTree } from "./entriesTree";
 import { onChoiceChanged } from "./python/extensionChoice";
+import { Serving } from "./serving";
 import { Sidecar } from "./sidecar";
 import { StatusBar } from "./statusBar";
 import { RefrainTasks } from "./tasks";
@@ -15,20 +16,24 @@ let sidecar: Sidecar | undefined;
 export function activate(extension: ExtensionContext): void {
   const log = window.createOutputChannel("Refrain", { log: true });
   const started = (sidecar = new Sidecar(extension, log));
-  const statusBar = new StatusBar(started);
-  const stats = new StatsView(extension, started);
+  const serving = new Serving(started, log);
+  const statusBar = new StatusBar(started, serving);
+  const stats = new StatsView(extension, started, serving);
   const enrichment = new EnrichmentView(extension);
   const report = new ReportView(extension);
   const entries = new EntriesTree(started, log);
-  extension.subscriptions.push(log, started, statusBar, stats, enrichment, report, entries);
+  extension.subscriptions.push(log, started, serving, statusBar, stats, enrichment, report, entries);
 
-  registerCommands({ extension, log, sidecar: started, statusBar, stats, enrichment, report, entries });
+  registerCommands({ extension, log, sidecar: started, serving, statusBar, stats, enrichment, report, entries });
   extension.subscriptions.push(
     tasks.registerTaskProvider("refrain", new RefrainTasks(started, log)),
     languages.registerCodeActionsProvider("*", new EnrichAction(), { providedCodeActionKinds: EnrichAction.kinds }),
     workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("refrain.pythonPath") || change.affectsConfiguration("refrain.configPath")) {
         void started.restartIfChanged();
+      }
+      if (change.affectsConfiguration("refrain.serve")) {
+        serving.obeySetting();
       }
     }),
     workspace.onDidChangeWorkspaceFolders(() => void started.restartIfChanged()),

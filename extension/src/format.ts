@@ -100,9 +100,14 @@ const KINDS: Record<string, string> = {
   api: "API",
 };
 
-/** The kind as people read it; an unknown one keeps its own name. */
+/** The kind as people read it: the proxy's by their paths; an unknown one keeps its own name. */
 export function kindName(kind: string): string {
-  return KINDS[kind] ?? kind;
+  return KINDS[kind] ?? (proxied(kind) ? `/${kind.replaceAll("_", "/")}` : kind);
+}
+
+/** Whether the proxy makes entries of that kind: `api_chat`, `v1_chat_completions`. */
+export function proxied(kind: string): boolean {
+  return /^(api|v1)_/.test(kind);
 }
 
 /** `HIT (memory)`, `MISS`, `COALESCED` … */

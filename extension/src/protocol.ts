@@ -9,6 +9,7 @@ export type CheckStatus = "ok" | "warn" | "fail";
 export type EngineName = "ollama" | "embedded";
 export type EntryOrder = "recent" | "created" | "used" | "size" | "cost";
 export type OutcomeName = "hit" | "coalesced" | "miss" | "bypass" | "refused";
+export type ServeAction = "start" | "stop" | "state";
 export type StatsWindow = "session" | "hour" | "day" | "all";
 export type Tier = "memory" | "disk" | "shared";
 
@@ -21,7 +22,9 @@ export const ENTRIES = "refrain/entries";
 export const EXPLAIN = "refrain/explain";
 export const DOCTOR = "refrain/doctor";
 export const MODELS = "refrain/models";
+export const SERVE = "refrain/serve";
 export const STATS_CHANGED = "refrain/statsChanged";
+export const SERVE_CHANGED = "refrain/serveChanged";
 export const ENRICH_PROGRESS = "refrain/enrichProgress";
 export const SERVER_COMMAND_PREFIX = "refrain.server.";
 export const ENGINE_ERROR = 1001;
@@ -294,6 +297,25 @@ export interface ModelsResult {
   chosen: string;
   problem: string | null;
   written: string | null;
+}
+
+export interface ServeParams {
+  action?: ServeAction;
+}
+
+export interface ServeState {
+  running: boolean;
+  url: string | null;
+  shared: boolean;
+  upstream: string | null;
+  engine: string | null;
+  reachable: boolean;
+  policy: string;
+  hits: number;
+  misses: number;
+  passed: number;
+  savedMs: number;
+  error: string | null;
 }
 
 export interface WrittenLine {

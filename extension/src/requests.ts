@@ -11,6 +11,7 @@ export interface Requests {
   "refrain/explain": { params: protocol.ExplainParams; result: protocol.Explanation };
   "refrain/doctor": { params: Record<string, never>; result: protocol.DoctorResult };
   "refrain/models": { params: protocol.ModelsParams; result: protocol.ModelsResult };
+  "refrain/serve": { params: protocol.ServeParams; result: protocol.ServeState };
 }
 
 export type Method = keyof Requests;

@@ -17,7 +17,15 @@ import { Crashes, CRASH_LIMIT, CRASH_WINDOW_MS } from "./crashes";
 import { languageClient } from "./languageClient";
 import { cliLaunch, type Launch, packageFolders, sidecarLaunch } from "./launch";
 import { type Problem, problemOf, RESTART, SHOW_LOG, SET_PYTHON, showProblem, SidecarStopped } from "./problem";
-import { ENRICH_PROGRESS, type EnrichProgress, STATS, STATS_CHANGED, type StatsResult } from "./protocol";
+import {
+  ENRICH_PROGRESS,
+  type EnrichProgress,
+  SERVE_CHANGED,
+  type ServeState,
+  STATS,
+  STATS_CHANGED,
+  type StatsResult,
+} from "./protocol";
 import type { Interpreter } from "./python/candidate";
 import { findPython, type Found } from "./python/find";
 import { QueueOnce } from "./queueOnce";
@@ -35,6 +43,7 @@ interface Plan extends Found {
 export class Sidecar implements Disposable {
   private readonly stateChanged = new EventEmitter<SidecarState>();
   private readonly statsChanged = new EventEmitter<StatsResult>();
+  private readonly serveChanged = new EventEmitter<ServeState>();
   private readonly progressed = new EventEmitter<EnrichProgress>();
   private readonly starts = new QueueOnce(() => this.startAnew());
   private readonly crashes = new Crashes();
@@ -49,6 +58,7 @@ export class Sidecar implements Disposable {
 
   readonly onDidChangeState = this.stateChanged.event;
   readonly onDidChangeStats = this.statsChanged.event;
+  readonly onDidChangeServe = this.serveChanged.event;
   readonly onProgress = this.progressed.event;
 
   constructor(
@@ -129,6 +139,7 @@ export class Sidecar implements Disposable {
   dispose(): void {
     this.stateChanged.dispose();
     this.statsChanged.dispose();
+    this.serveChanged.dispose();
     this.progressed.dispose();
   }
 
@@ -212,6 +223,7 @@ export class Sidecar implements Disposable {
       }
     });
     client.onNotification(STATS_CHANGED, (stats: StatsResult) => this.statsChanged.fire(stats));
+    client.onNotification(SERVE_CHANGED, (state: ServeState) => this.serveChanged.fire(state));
     client.onNotification(ENRICH_PROGRESS, (progress: EnrichProgress) => this.progressed.fire(progress));
     return client;
   }

@@ -1,5 +1,6 @@
 import { type Disposable, MarkdownString, StatusBarAlignment, ThemeColor, window } from "vscode";
 import type { StatsResult } from "./protocol";
+import type { Serving } from "./serving";
 import type { Sidecar } from "./sidecar";
 import { statusText } from "./statusText";
 
@@ -10,11 +11,15 @@ export class StatusBar implements Disposable {
   private stats: StatsResult | undefined;
   private working = 0;
 
-  constructor(private readonly sidecar: Sidecar) {
+  constructor(
+    private readonly sidecar: Sidecar,
+    private readonly serving: Serving,
+  ) {
     this.item.name = "Refrain";
     this.item.command = "refrain.showStats";
     this.subscriptions = [
       sidecar.onDidChangeState(() => this.render()),
+      serving.onDidChange(() => this.render()),
       sidecar.onDidChangeStats((stats) => {
         this.stats = stats;
         this.render();
@@ -39,10 +44,11 @@ export class StatusBar implements Disposable {
   }
 
   private render(): void {
-    const face = statusText(this.sidecar.state, this.stats, this.working > 0, this.sidecar.stoppedBecause.message);
+    const { state, stoppedBecause } = this.sidecar;
+    const face = statusText(state, this.stats, this.working > 0, stoppedBecause.message, this.serving.state);
     this.item.text = face.text;
     const tooltip = new MarkdownString(face.tooltip, true);
-    tooltip.isTrusted = { enabledCommands: ["refrain.chooseModel"] };
+    tooltip.isTrusted = { enabledCommands: ["refrain.chooseModel", "refrain.serve"] };
     this.item.tooltip = tooltip;
     this.item.backgroundColor = face.warning ? new ThemeColor("statusBarItem.warningBackground") : undefined;
     this.item.accessibilityInformation = { label: face.spoken };

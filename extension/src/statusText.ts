@@ -1,5 +1,6 @@
 import { count, duration, kindName, percent } from "./format";
-import type { StatsResult } from "./protocol";
+import { figures, page, upstream } from "./proxyWords";
+import type { ServeState, StatsResult } from "./protocol";
 import type { SidecarState } from "./sidecar";
 
 /** What the status-bar item shows. `tooltip` is Markdown. */
@@ -16,6 +17,7 @@ export function statusText(
   stats: StatsResult | undefined,
   busy: boolean,
   stoppedBecause: string,
+  proxy?: ServeState,
 ): StatusText {
   if (state === "stopped") {
     return {
@@ -28,13 +30,14 @@ export function statusText(
   const spinning = busy || state === "starting";
   const rate = percent(stats?.hitRate ?? null);
   const away = stats?.engine?.offline === true;
-  const warning = stats !== undefined && (stats.state.mode === "bypass" || noEngine(stats) || away);
+  const lame = proxy !== undefined && (proxy.error !== null || (proxy.running && !proxy.reachable));
+  const warning = lame || (stats !== undefined && (stats.state.mode === "bypass" || noEngine(stats) || away));
   const icon = spinning ? "$(loading~spin)" : warning ? "$(warning)" : "$(history)";
   return {
-    text: `${icon} ${rate}${away ? " · engine offline" : ""}`,
-    tooltip: stats === undefined ? "**Refrain** is starting…" : tooltip(stats),
+    text: `${icon} ${rate}${away ? " · engine offline" : ""}${proxy?.running ? " $(radio-tower)" : ""}`,
+    tooltip: stats === undefined ? "**Refrain** is starting…" : [tooltip(stats), ...proxyLines(proxy)].join("\n\n"),
     warning,
-    spoken: `Refrain: ${stats?.hitRate == null ? "no lookup yet" : `hit rate ${rate}`}${away ? ", engine offline" : ""}`,
+    spoken: `Refrain: ${stats?.hitRate == null ? "no lookup yet" : `hit rate ${rate}`}${away ? ", engine offline" : ""}${proxy?.running ? `, serving at ${proxy.url}` : ""}`,
   };
 }
 
@@ -81,6 +84,21 @@ function tooltip(stats: StatsResult): string {
     `Engine: ${engine(stats)} · [Choose Model…](command:refrain.chooseModel)`,
   );
   return paragraphs.join("\n\n");
+}
+
+function proxyLines(proxy: ServeState | undefined): string[] {
+  if (proxy === undefined || (!proxy.running && proxy.error === null)) {
+    return [];
+  }
+  if (!proxy.running) {
+    return [`$(warning) **The proxy does not run**: ${escaped(proxy.error ?? "")}`];
+  }
+  const where = `$(radio-tower) **Serving** at [${escaped(proxy.url ?? "")}](${page(proxy)})${proxy.shared ? ", from another process" : ""}`;
+  const away = `$(warning) **Upstream away** (${escaped(upstream(proxy))}): only stored answers are given`;
+  return [
+    `${where} · ${figures(proxy)} · [More…](command:refrain.serve)`,
+    ...(proxy.reachable ? [] : [away]),
+  ];
 }
 
 function engine({ engine: found }: StatsResult): string {

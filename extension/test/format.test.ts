@@ -81,4 +81,6 @@ it("names the tier of a hit and of nothing else", () => {
 it("keeps the name of a kind it does not know", () => {
   assert.equal(kindName("stage1_enrichment"), "Stage 1");
   assert.equal(kindName("weather"), "weather");
+  assert.equal(kindName("v1_chat_completions"), "/v1/chat/completions");
+  assert.equal(kindName("api"), "API");
 });

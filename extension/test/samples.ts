@@ -1,4 +1,4 @@
-import type { EnrichResult, KindStats, StageReport, StatsResult } from "../src/protocol";
+import type { EnrichResult, KindStats, ServeState, StageReport, StatsResult } from "../src/protocol";
 
 export function statsOf(changes: Partial<StatsResult> = {}): StatsResult {
   return {
@@ -44,6 +44,24 @@ export function kindOf(changes: Partial<KindStats> = {}): KindStats {
     hitMs: { count: 2, p50: 0.04, p95: 0.05, p99: 0.05 },
     missMs: { count: 1, p50: 400, p95: 400, p99: 400 },
     savedMs: 799,
+    ...changes,
+  };
+}
+
+export function proxyOf(changes: Partial<ServeState> = {}): ServeState {
+  return {
+    running: true,
+    url: "http://127.0.0.1:11435",
+    shared: false,
+    upstream: "http://127.0.0.1:11434",
+    engine: "ollama",
+    reachable: true,
+    policy: "auto",
+    hits: 12,
+    misses: 3,
+    passed: 1,
+    savedMs: 3400,
+    error: null,
     ...changes,
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { escaped, statusText } from "../src/statusText";
-import { enrichmentOf, kindOf, statsOf } from "./samples";
+import { enrichmentOf, kindOf, proxyOf, statsOf } from "./samples";
 
 it("shows a dash before the first lookup", () => {
   const face = statusText("running", statsOf({ lookups: 0, hitRate: null, kinds: [] }), false, "");
@@ -53,6 +53,32 @@ it("warns while the engine is away, and says why beside the hit rate", () => {
   assert.equal(face.warning, true);
   assert.match(face.spoken, /engine offline/);
   assert.match(face.tooltip, /Engine offline\*\*, stored answers are given: Ollama does not answer\\\./);
+});
+
+it("shows quietly that the proxy runs, and in the tooltip where and what it is worth", () => {
+  const face = statusText("running", statsOf(), false, "", proxyOf());
+  assert.equal(face.text, "$(history) 67% $(radio-tower)");
+  assert.equal(face.warning, false);
+  assert.equal(face.spoken, "Refrain: hit rate 67%, serving at http://127.0.0.1:11435");
+  assert.match(face.tooltip, /Serving\*\* at \[http:\/\/127\\\.0\\\.0\\\.1:11435\]\(http:\/\/127\.0\.0\.1:11435\/refrain\)/);
+  assert.match(face.tooltip, /12 hits, 3 misses, 1 passed, 3\.4 s saved/);
+  assert.match(statusText("running", statsOf(), false, "", proxyOf({ shared: true })).tooltip, /from another process/);
+});
+
+it("warns while the proxy's upstream is away, and of a proxy that does not run although it should", () => {
+  const away = statusText("running", statsOf(), false, "", proxyOf({ reachable: false }));
+  assert.equal(away.text, "$(warning) 67% $(radio-tower)");
+  assert.equal(away.warning, true);
+  assert.match(away.tooltip, /Upstream away\*\* \(Ollama at http:/);
+
+  const stopped = { running: false, url: null, upstream: null, engine: null, reachable: false };
+  const failed = statusText("running", statsOf(), false, "", proxyOf({ ...stopped, error: "Port 11435 is taken" }));
+  assert.equal(failed.text, "$(warning) 67%");
+  assert.equal(failed.warning, true);
+  assert.match(failed.tooltip, /The proxy does not run\*\*: Port 11435 is taken/);
+
+  const idle = statusText("running", statsOf(), false, "", proxyOf(stopped));
+  assert.deepEqual(idle, statusText("running", statsOf(), false, ""));
 });
 
 it("says why the sidecar is stopped", () => {

@@ -9,6 +9,7 @@ import { fetchModel } from "./fetchModel";
 import { openConfig } from "./openConfig";
 import { purge, purgeNode } from "./purge";
 import { run } from "./run";
+import { serve } from "./serve";
 import { warm } from "./warm";
 
 const COMMANDS: Record<string, CommandFactory> = {
@@ -23,6 +24,7 @@ const COMMANDS: Record<string, CommandFactory> = {
   "refrain.openConfig": openConfig,
   "refrain.chooseModel": chooseModel,
   "refrain.fetchModel": fetchModel,
+  "refrain.serve": serve,
   "refrain.restart": ({ sidecar }) => () => sidecar.restart(),
   "refrain.showLog": ({ log }) => () => log.show(),
   "refrain.entries.refresh": ({ entries }) => () => entries.refresh(),

@@ -30,6 +30,13 @@ export const STATS_IDS = {
   kinds: "stats-kinds",
   /** A row of the table of kinds; its cells are `…-entries`, `-hits`, `-misses`, `-rate`, `-p50`, `-p95`, `-p99`, `-saved`. */
   kind: (kind: string): string => `stats-kind-${kind}`,
+  proxyAddress: "stats-proxy-address",
+  proxyUpstream: "stats-proxy-upstream",
+  proxyHits: "stats-proxy-hits",
+  proxyMisses: "stats-proxy-misses",
+  proxyPassed: "stats-proxy-passed",
+  proxySaved: "stats-proxy-saved",
+  serve: "stats-serve",
   purge: "stats-purge",
   explain: "stats-explain",
 } as const;

@@ -16,8 +16,9 @@ from refrain_sidecar.lsp.jsonrpc import read_body
 from refrain_sidecar.lsp.server import RefrainServer
 from refrain_sidecar.lsp.stdio import take_over_stdio
 
-# After the editor has gone: how long the cache may take to flush and the engine to stop.
-CLOSE_SECONDS = 1.5
+# After the editor has gone: how long the cache may take to flush and the engine to stop. The proxy
+# gives what it is answering a second to end.
+CLOSE_SECONDS = 2.0
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Tell the editor that statistics changed: soon after a change, at most once a second."""
+"""Tell the editor that something changed: soon after a change, at most once a second."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from refrain_sidecar.lsp.diagnostics import diagnostics
 from refrain_sidecar.lsp.jsonrpc import Protocol
 from refrain_sidecar.lsp.messages import Handler, Verb, handler, structured
 from refrain_sidecar.lsp.notifier import Notifier
+from refrain_sidecar.lsp.serving import Serving
 from refrain_sidecar.lsp.watchdog import watch
 from refrain_sidecar.protocol import EnrichProgress
 from refrain_sidecar.protocol.wire import to_wire
@@ -52,8 +53,10 @@ class RefrainServer(LanguageServer):
         whole = types.TextDocumentSyncKind.Full
         super().__init__("refrain", __version__, whole, protocol_cls=Protocol)
         self._background = Background()
-        self._notifier = Notifier(self._send_stats)
+        self._stats = Notifier(self._send_stats)
+        self._proxy = Notifier(self._send_serve)
         self._service: Service | None = None
+        self._serving = Serving(lambda: self.service, self._background, self._proxy.changed)
         self._enrich_command = protocol.SERVER_COMMAND_PREFIX + "enrich"
         self._register()
 
@@ -64,9 +67,10 @@ class RefrainServer(LanguageServer):
         return self._service
 
     async def close(self) -> None:
-        """Cancel what runs, flush the cache, stop the engine."""
-        service, self._service = self._service, None
+        """Cancel what runs, stop the proxy, flush the cache, stop the engine."""
+        await self._serving.close()
         await self._background.close()
+        service, self._service = self._service, None
         if service is not None:
             await service.close()
 
@@ -93,6 +97,7 @@ class RefrainServer(LanguageServer):
             protocol.EXPLAIN: lambda p: self.service.explain(p),
             protocol.DOCTOR: lambda: self.service.doctor(),
             protocol.MODELS: lambda p: self.service.models(p),
+            protocol.SERVE: lambda p: self._serving.act(p.action),
         }
         for method, (params_class, _) in protocol.REQUESTS.items():
             self._register_verb(method, handler(params_class, verbs[method]))
@@ -117,15 +122,17 @@ class RefrainServer(LanguageServer):
             watch(params.process_id, lambda: loop.call_soon_threadsafe(sys.exit, 0))
         self._enrich_command = options.enrich_command or self._enrich_command
         self._service = service = Service(_config_path(options.config_path, params))
-        service.subscribe(self._notifier.changed)
+        service.subscribe(self._stats.changed)
+        service.subscribe(self._serving.follow)
         service.config.on_problems(self._publish_problems)
         await service.open(resident=True)
-        self._background.start(self._notifier.run(), "Telling the editor about statistics")
+        self._background.start(self._stats.run(), "Telling the editor about statistics")
+        self._background.start(self._proxy.run(), "Telling the editor about the proxy")
         self._background.start(self._after_initialize(), "Publishing the first diagnostics")
 
     async def _after_initialize(self) -> None:
         self._publish_problems()
-        self._notifier.changed()
+        self._stats.changed()
 
     async def _shut_down(self, *_: Any) -> None:
         self.protocol.cancel_others()
@@ -139,6 +146,9 @@ class RefrainServer(LanguageServer):
     async def _send_stats(self) -> None:
         stats = await self.service.stats(protocol.StatsParams())
         self.protocol.notify(protocol.STATS_CHANGED, to_wire(stats))
+
+    async def _send_serve(self) -> None:
+        self.protocol.notify(protocol.SERVE_CHANGED, to_wire(self._serving.state))
 
     def _progress(self, progress: EnrichProgress) -> None:
         self.protocol.notify(protocol.ENRICH_PROGRESS, to_wire(progress))

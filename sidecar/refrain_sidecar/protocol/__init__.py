@@ -21,6 +21,7 @@ from refrain_cache.entry import EntryOrder, OutcomeName, Tier
 
 CheckStatus = Literal["ok", "warn", "fail"]
 EngineName = Literal["ollama", "embedded"]
+ServeAction = Literal["start", "stop", "state"]
 
 # Method names: requests.
 ENRICH = "refrain/enrich"
@@ -32,8 +33,10 @@ ENTRIES = "refrain/entries"
 EXPLAIN = "refrain/explain"
 DOCTOR = "refrain/doctor"
 MODELS = "refrain/models"
+SERVE = "refrain/serve"
 # Method names: notifications from the sidecar.
 STATS_CHANGED = "refrain/statsChanged"
+SERVE_CHANGED = "refrain/serveChanged"
 ENRICH_PROGRESS = "refrain/enrichProgress"
 # The same verbs as `workspace/executeCommand` commands, for editors without our extension.
 SERVER_COMMAND_PREFIX = "refrain.server."
@@ -342,6 +345,38 @@ class ModelsResult:
     written: str | None
 
 
+# --- refrain/serve -------------------------------------------------------------------------
+
+
+@frozen
+class ServeParams:
+    """What to do with the proxy. Each answers with the state it led to."""
+
+    action: ServeAction = "state"
+
+
+@frozen
+class ServeState:
+    """Whether the proxy runs and where; `shared` if another process on this machine runs it.
+
+    `upstream` is its address, `engine` "ollama" or "embedded", `reachable` whether it answered when
+    last asked. `error` says why it does not run although it was asked to.
+    """
+
+    running: bool
+    url: str | None = None
+    shared: bool = False
+    upstream: str | None = None
+    engine: str | None = None
+    reachable: bool = False
+    policy: str = "auto"
+    hits: int = 0
+    misses: int = 0
+    passed: int = 0
+    saved_ms: float = 0.0
+    error: str | None = None
+
+
 REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
     ENRICH: (EnrichParams, EnrichResult),
     STATS: (StatsParams, StatsResult),
@@ -352,5 +387,6 @@ REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
     EXPLAIN: (ExplainParams, Explanation),
     DOCTOR: (None, DoctorResult),
     MODELS: (ModelsParams, ModelsResult),
+    SERVE: (ServeParams, ServeState),
 }
 """The params (None: there are none) and the result of every request."""

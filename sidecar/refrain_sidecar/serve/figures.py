@@ -59,25 +59,3 @@ class Figures:
     endpoints: dict[str, Counts] = field(factory=dict)
     minutes: dict[int, Counts] = field(factory=dict)
     passed_through: int = 0
-
-
-@frozen
-class ServeState:
-    """Whether the proxy runs and where; `shared` if another process on this machine runs it.
-
-    `upstream` is its address, `engine` "ollama" or "embedded", `reachable` whether it answered when
-    last asked. `error` says why it does not run although it was asked to.
-    """
-
-    running: bool
-    url: str | None = None
-    shared: bool = False
-    upstream: str | None = None
-    engine: str | None = None
-    reachable: bool = False
-    policy: str = "auto"
-    hits: int = 0
-    misses: int = 0
-    passed: int = 0
-    saved_ms: float = 0.0
-    error: str | None = None

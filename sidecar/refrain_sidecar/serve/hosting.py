@@ -21,10 +21,9 @@ from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.http.listener import listener
 from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
-from refrain_sidecar.protocol import EngineName
+from refrain_sidecar.protocol import EngineName, ServeState
 from refrain_sidecar.serve.app import PAGE, Proxy
 from refrain_sidecar.serve.digests import Digests
-from refrain_sidecar.serve.figures import ServeState
 from refrain_sidecar.serve.gate import Gate
 from refrain_sidecar.serve.listening import Listening
 from refrain_sidecar.serve.upstream import Upstream

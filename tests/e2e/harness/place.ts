@@ -15,6 +15,9 @@ const run = promisify(execFile);
 // Kept between runs: it is what a user's data folder keeps, and takes minutes to download.
 const DATA = join(tools, 'refrain-data');
 
+/** A configuration, or part of one. */
+export type Sections = Record<string, Record<string, unknown>>;
+
 export class Installation implements Place {
   readonly folder: string;
   readonly python: string;
@@ -40,13 +43,13 @@ export class Installation implements Place {
     return new Installation(folder, python, await installExtension(place, await vsix()), search);
   }
 
-  /** A copy of the sample workspace, with some keys of its configuration's `inference` changed. */
-  async workspace(name: string, inference: Record<string, unknown> = {}): Promise<string> {
+  /** A copy of the sample workspace, with some keys of its configuration's sections changed. */
+  async workspace(name: string, changes: Sections = {}): Promise<string> {
     const folder = join(this.folder, 'workspaces', name);
     await cp(join(suite, 'sample-workspace'), folder, { recursive: true });
     const file = join(folder, 'config', 'perf_config.json');
-    const config = JSON.parse(await readFile(file, 'utf8')) as { inference: Record<string, unknown> };
-    Object.assign(config.inference, inference);
+    const config = JSON.parse(await readFile(file, 'utf8')) as Sections;
+    for (const [section, keys] of Object.entries(changes)) config[section] = { ...config[section], ...keys };
     await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
     return folder;
   }

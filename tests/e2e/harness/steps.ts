@@ -8,7 +8,7 @@ import { root } from '../bootstrap/places.mjs';
 import { startBrowser, Window } from '../workbench/window.ts';
 import { CodeServer } from './code-server.ts';
 import { limit } from './limits.ts';
-import { Installation } from './place.ts';
+import { Installation, type Sections } from './place.ts';
 
 const SCREENSHOTS = join(root, 'screenshots');
 
@@ -18,8 +18,8 @@ export interface Scene {
   readonly path?: (folder: string) => Promise<string>;
   /** Fetches the embedded model, unless an earlier run did. */
   readonly model?: boolean;
-  /** Keys of the configuration's `inference` that differ from the sample's. */
-  readonly inference?: () => Promise<Record<string, unknown>>;
+  /** Keys of the configuration's sections that differ from the sample's. */
+  readonly config?: () => Promise<Sections>;
   /** Settings of the server's machine. */
   readonly machine?: Record<string, unknown>;
 }
@@ -88,7 +88,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 async function set(stage: Partial<Writable<Stage>>, name: string, scene: Scene): Promise<void> {
   stage.installation = await Installation.make(scene.path);
   if (scene.model) await stage.installation.fetchModel();
-  stage.workspace = await stage.installation.workspace(name, await scene.inference?.());
+  stage.workspace = await stage.installation.workspace(name, await scene.config?.());
   stage.server = await CodeServer.start(stage.installation, scene.machine);
   stage.browser = await startBrowser();
   stage.window = await Window.open(stage.browser, stage.server.address, stage.workspace);

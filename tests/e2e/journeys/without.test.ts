@@ -1,11 +1,11 @@
 // What a person reads when something that Refrain needs is missing.
 import assert from 'node:assert/strict';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 
 import { limit } from '../harness/limits.ts';
+import { freePort } from '../harness/ports.ts';
 import { sidecars, theSidecar } from '../harness/sidecars.ts';
 import { journey } from '../harness/steps.ts';
 import { ReportPanel } from '../panels/report-panel.ts';
@@ -15,7 +15,7 @@ const STATUS = 'refrain.refrain.refrain.status';
 
 describe('without an engine', () => {
   const step = journey('no-engine', {
-    inference: async () => ({ engine: 'ollama', base_url: `http://127.0.0.1:${await closedPort()}` }),
+    config: async () => ({ inference: { engine: 'ollama', base_url: `http://127.0.0.1:${await freePort()}` } }),
   });
 
   step('Enrich Selection says that Ollama does not answer and what to do', async ({ server, window, note }) => {
@@ -100,14 +100,4 @@ async function pathWithAnOldPython(folder: string): Promise<string> {
     await writeFile(join(bin, name), '#!/bin/sh\necho too old for us >&2\nexit 1\n', { mode: 0o755 });
   }
   return bin;
-}
-
-/** A port that was free a moment ago. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('No port was given');
-  return address.port;
 }

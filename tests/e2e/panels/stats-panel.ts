@@ -62,6 +62,25 @@ export class StatsPanel {
     return this.#view.text(STATS_IDS.problem);
   }
 
+  /** What the panel tells of the proxy, once its hits are as `wanted`. */
+  async proxyWith(hits: number): Promise<{ address: string; upstream: string; misses: number; passed: number; saved: number }> {
+    const now = (): Promise<number> => this.#value(STATS_IDS.proxyHits);
+    await until(`${hits} hits of the proxy`, async () => (await now()) === hits, { within: limit.sidecar, seen: now });
+    return {
+      address: await this.#view.text(STATS_IDS.proxyAddress),
+      upstream: await this.#view.text(STATS_IDS.proxyUpstream),
+      misses: await this.#value(STATS_IDS.proxyMisses),
+      passed: await this.#value(STATS_IDS.proxyPassed),
+      saved: await this.#value(STATS_IDS.proxySaved),
+    };
+  }
+
+  /** Waits until it tells nothing of a proxy. */
+  async noProxy(): Promise<void> {
+    const shown = await this.#view.get(STATS_IDS.proxyAddress);
+    await until('the proxy to leave the panel', async () => (await shown.count()) === 0, { within: limit.sidecar });
+  }
+
   /** The colours of hits and of misses, and the page's. */
   async colours(theme: ThemeKind): Promise<{ hit: Rgb; miss: Rgb; ground: Rgb }> {
     const hit = await this.#view.colours(STATS_IDS.swatch('hit'), theme);

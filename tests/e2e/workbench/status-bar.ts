@@ -34,6 +34,12 @@ export class StatusBarItem {
     return (await this.#item.innerText({ timeout: limit.start })).trim();
   }
 
+  /** What a screen reader says of it, once that matches. */
+  async says(spoken: RegExp): Promise<void> {
+    const now = async (): Promise<string> => (await this.#item.locator(selectors.statusBarLink).getAttribute('aria-label')) ?? '';
+    await until(`the status bar to say ${spoken}`, async () => spoken.test(await now()), { within: limit.sidecar, seen: now });
+  }
+
   async click(): Promise<void> {
     await this.#item.locator(selectors.statusBarLink).click();
   }

@@ -1,13 +1,14 @@
 import "../theme.css";
 import "./stats.css";
 import { count, duration, kindName, percent, size, words } from "../../format";
-import type { CacheMode, KindStats, Percentiles, StatsResult, StatsWindow } from "../../protocol";
+import type { CacheMode, KindStats, Percentiles, ServeState, StatsResult, StatsWindow } from "../../protocol";
 import { figure, h, prose, table } from "../dom";
 import { Host } from "../host";
 import { STATS_IDS as ids } from "../testids";
 import { Chart, clock, day, moment } from "./chart";
 import { position } from "./latency";
 import type { FromStats, ToStats } from "./protocol";
+import { proxySection } from "./proxy";
 import { per, series, type Series } from "./series";
 
 const WINDOWS: readonly [StatsWindow, string, string][] = [
@@ -28,6 +29,7 @@ const details = h("dl", { class: "outcomes" });
 const chartTable = h("div", { class: "scroll" });
 const kinds = h("div", { class: "scroll", "data-testid": ids.kinds });
 const latency = h("div", { class: "scroll" });
+const proxy = h("section", { "aria-label": "Proxy" });
 const buttons = WINDOWS.map(([name, title, meaning]) =>
   h(
     "button",
@@ -50,6 +52,7 @@ const body = h(
   chart.element,
   h("details", {}, h("summary", {}, "The same as a table"), chartTable),
   details,
+  proxy,
   h("h2", {}, "Kinds"),
   kinds,
   h("h2", {}, "Latency"),
@@ -59,6 +62,7 @@ const body = h(
     { class: "actions" },
     command("refrain.purge", "Purge Cache…", ids.purge),
     command("refrain.explain", "Explain Last Miss", ids.explain),
+    command("refrain.serve", "Serve Ollama Through the Cache", ids.serve),
     command("refrain.openConfig", "Open Configuration"),
   ),
 );
@@ -87,7 +91,7 @@ function legend(): HTMLElement {
   return h("div", { class: "legend quiet" }, item("hit", "Hits"), item("miss", "Misses"));
 }
 
-function show(stats: StatsResult): void {
+function show(stats: StatsResult, serving: ServeState | undefined): void {
   body.hidden = false;
   buttons.forEach((button, index) =>
     button.setAttribute("aria-pressed", String(WINDOWS[index]?.[0] === stats.window)),
@@ -101,6 +105,7 @@ function show(stats: StatsResult): void {
   chartTable.replaceChildren(sliceTable(slices));
   kinds.replaceChildren(kindTable(stats.kinds));
   latency.replaceChildren(latencyTable(stats));
+  proxy.replaceChildren(...proxySection(serving));
 }
 
 function engineLine({ engine: info, state }: StatsResult): (Node | string)[] {
@@ -263,7 +268,7 @@ function range(outcome: "hit" | "miss", at: Percentiles): HTMLElement {
 
 host.listen((message) => {
   if (message.type === "stats") {
-    show(message.stats);
+    show(message.stats, message.proxy);
   } else {
     body.hidden = true;
     engine.replaceChildren();

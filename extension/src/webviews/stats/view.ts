@@ -1,6 +1,7 @@
 import { commands, type Disposable, type ExtensionContext } from "vscode";
 import { apply, problemOf, type Remedy } from "../../problem";
 import { STATS, type StatsWindow } from "../../protocol";
+import type { Serving } from "../../serving";
 import type { Sidecar } from "../../sidecar";
 import { SinglePanel } from "../panel";
 import type { FromStats, ToStats } from "./protocol";
@@ -14,10 +15,12 @@ export class StatsView extends SinglePanel<ToStats, FromStats> {
   constructor(
     extension: ExtensionContext,
     private readonly sidecar: Sidecar,
+    private readonly serving: Serving,
   ) {
     super(extension, { name: "stats", title: "Refrain: Cache Stats", beside: false });
     this.subscriptions = [
       sidecar.onDidChangeStats(() => this.visible && void this.refresh()),
+      serving.onDidChange(() => this.visible && void this.refresh()),
       sidecar.onDidChangeState((state) => this.visible && state !== "starting" && void this.refresh()),
     ];
   }
@@ -51,7 +54,7 @@ export class StatsView extends SinglePanel<ToStats, FromStats> {
     try {
       const stats = await this.sidecar.request(STATS, { window });
       if (window === this.window) {
-        this.post({ type: "stats", stats });
+        this.post({ type: "stats", stats, proxy: this.serving.state });
       }
     } catch (error) {
       const { message, remedies } = problemOf(error);
