@@ -139,7 +139,7 @@ async def store(cache: AsyncCache, entries: int = 60) -> None:
         embeds = number % 3 > 0
         assert await cache.set(
             content=f"question {number // 2}",
-            cache_type="serve_embed" if embeds else "serve_chat",
+            cache_type="api_embed" if embeds else "api_chat",
             value={"answer": "word " * (number % 40 + 1)},
             identity={
                 "model": "nomic-embed-text:latest" if embeds else "llama3.2:3b",
@@ -149,7 +149,7 @@ async def store(cache: AsyncCache, entries: int = 60) -> None:
             label=f"{'/api/embed' if embeds else '/api/chat'} {number}",
         )
     assert await cache.set(
-        content="hostile", cache_type="serve_chat", value=1, label=HOSTILE, model=HOSTILE
+        content="hostile", cache_type="api_chat", value=1, label=HOSTILE, model=HOSTILE
     )
     assert await cache.set(
         content="mine", cache_type="stage1_enrichment", value=1, label="happy/grateful", model="m"

@@ -192,11 +192,11 @@ describe('the page of the proxy', () => {
     await open(page, used);
     await page.getByRole('button', { name: 'Next' }).click();
     await until('the second page', async () => /^26 to 50 of 60/.test(await text(page, '#found')), within);
-    await page.getByLabel('Kind').selectOption('serve_chat');
+    await page.getByLabel('Kind').selectOption('api_chat');
     await until('those of the kind', async () => (await text(page, '#found')) === '20 entries', within);
     await page.getByRole('button', { name: 'Purge this kind' }).click();
     await page.locator('#ask').waitFor();
-    assert.match(await text(page, '#ask-what'), /^Purge 20 entries \(\d+ KiB\) of the kind serve_chat\?$/);
+    assert.match(await text(page, '#ask-what'), /^Purge 20 entries \(\d+ KiB\) of the kind api_chat\?$/);
     await page.getByRole('button', { name: 'Keep' }).click();
     await page.locator('#models').getByRole('button', { name: 'Purge … nomic-embed-text:latest' }).click();
     await page.locator('#ask').waitFor();

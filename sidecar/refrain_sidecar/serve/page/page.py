@@ -17,13 +17,12 @@ from starlette.routing import Route
 from refrain_cache import AsyncCache
 from refrain_cache.entry import Entry, Selection
 from refrain_cache.errors import CacheUnavailableError
+from refrain_sidecar.serve.endpoints import KINDS
 from refrain_sidecar.serve.figures import Figures, InFlight
 from refrain_sidecar.serve.metrics import exposition
 from refrain_sidecar.serve.page.events import Events, Listen
 from refrain_sidecar.serve.page.telling import told
 
-# Every kind of what the proxy stores begins so.
-PROXIED = "serve"
 # A search reads so many entries of each kind, in their order: a tenth of a second for all.
 SEARCHED = 10_000
 # What the cache orders entries by, to put those of several kinds into one list.
@@ -150,7 +149,7 @@ class Page:
         if kind:
             return [None if kind == "all" else kind]
         stats = await self._cache.get_stats()
-        return [of.kind for of in stats.kinds if of.kind.startswith(PROXIED)]
+        return [of.kind for of in stats.kinds if of.kind in KINDS]
 
     async def _explain(self, request: Request) -> Response:
         try:
