@@ -26,6 +26,7 @@ from refrain_sidecar.serve.app import PAGE, Proxy
 from refrain_sidecar.serve.digests import Digests
 from refrain_sidecar.serve.gate import Gate
 from refrain_sidecar.serve.listening import Listening
+from refrain_sidecar.serve.page import Page
 from refrain_sidecar.serve.upstream import Upstream
 
 log = logging.getLogger("refrain.serve")
@@ -65,6 +66,7 @@ class Hosting:
         self._upstream: Upstream | None = None
         self._digests: Digests | None = None
         self._proxy: Proxy | None = None
+        self._page: Page | None = None
         self._listening: Listening | None = None
         self._sharing: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
@@ -161,7 +163,15 @@ class Hosting:
         self._proxy = Proxy(
             self._cache, self._upstream, self._digests, self._gate, serve, self._changed
         )
-        self._proxy.page = self._page()
+        self._page = page = Page(
+            self._cache,
+            self._proxy.counters.figures,
+            self._proxy.in_flight,
+            self._about,
+            self.subscribe,
+        )
+        routes = [*page.routes(), Route(_STATE, self._tell_state)]
+        self._proxy.page = Starlette(routes=routes)
         self._listening = Listening(self._proxy, sock)
         host = f"[{self._host}]" if ":" in self._host else self._host
         self._state = ServeState(
@@ -193,16 +203,26 @@ class Hosting:
         return reached.client.base_url, "embedded", key or None
 
     async def _end(self) -> None:
-        for part in (self._listening,):
-            if part is not None:
-                await part.stop()
+        if self._page is not None:
+            self._page.close()
+        if self._listening is not None:
+            await self._listening.stop()
         for closing in (self._proxy, self._upstream, self._digests, self._embedded):
             if closing is not None:
                 await closing.close()
         self._listening = self._proxy = self._upstream = self._digests = self._embedded = None
+        self._page = None
 
-    def _page(self) -> Starlette:
-        return Starlette(routes=[Route(_STATE, self._tell_state)])
+    def _about(self) -> dict[str, Any]:
+        state = self.state
+        return {
+            "url": state.url,
+            "upstream": state.upstream,
+            "engine": state.engine,
+            "version": None if self._digests is None else self._digests.version,
+            "reachable": state.reachable,
+            "policy": state.policy,
+        }
 
     async def _tell_state(self, _: Any) -> JSONResponse:
         return JSONResponse({"product": "refrain", **asdict(self.state)})
