@@ -12,7 +12,7 @@ from hashlib import sha256
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.inference.ollama.messages import Message
 
-STAGE1_ID = "stage1/3"
+STAGE1_ID = "stage1/4"
 
 _SYSTEM_1 = "You name the feeling of a short text with one word."
 # Beginnings of an answer, each of which ends where a feeling has to follow: after "very" the

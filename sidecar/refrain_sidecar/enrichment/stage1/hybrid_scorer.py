@@ -16,6 +16,7 @@ from refrain_sidecar.enrichment.phase import Moment, Phase, phase_of
 from refrain_sidecar.enrichment.results import Enrichment
 from refrain_sidecar.enrichment.stage1.naming import Named, Naming
 from refrain_sidecar.enrichment.stage1.reading import RESERVED_TOKENS, Reading, checked, read
+from refrain_sidecar.enrichment.stage1.readout import method_hash
 from refrain_sidecar.enrichment.stage1.scoring import LOW_CONFIDENCE, Scored
 from refrain_sidecar.enrichment.stage1.telling import Told, tell
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
@@ -100,7 +101,7 @@ class AsyncHybridScorer:
     def _fingerprint(self, text: str, phase: Phase | None, engine: Identity) -> Fingerprint:
         identity = self._asking.identity(
             engine,
-            prompt=f"{prompts.STAGE1_ID} {prompts.STAGE1_HASH}",
+            prompt=f"{prompts.STAGE1_ID} {prompts.STAGE1_HASH} {method_hash()}",
             schema=schemas.ENRICHMENT_HASH,
             cap=self._settings.inference.num_predict_short,
         )

@@ -18,6 +18,7 @@ from refrain_sidecar.enrichment.schemas import feeling
 from refrain_sidecar.enrichment.stage1.evidence import ORDINARY, Heard, Logprobs, leaning
 from refrain_sidecar.enrichment.stage1.readout import Readout, fitted
 from refrain_sidecar.enrichment.stage1.scoring import Scored, at, scored
+from refrain_sidecar.enrichment.stage1.wording import wording
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.abilities import Abilities
 from refrain_sidecar.inference.choose import Engine
@@ -62,6 +63,7 @@ class Naming:
 
     async def prepare(self, engine: Engine) -> None:
         """Have the leaning, and the state of the static prefix, before the first text comes."""
+        wording().scores("")  # its files are read before the first text comes
         abilities = await self._asking.abilities(engine)
         if abilities.logprobs:
             if _readout(abilities) is None:
@@ -76,7 +78,7 @@ class Naming:
             return await self._generated(engine, text)
         readout = _readout(abilities)
         usual = readout.usual if readout else (await self._leaning(engine)).usual
-        return Named(scored(heard, usual, readout), _way(abilities), heard[-1])
+        return Named(scored(text, heard, usual, readout), _way(abilities), heard[-1])
 
     async def heard(self, engine: Engine, text: str, phase: Phase | None = None) -> Heard:
         """What may follow each of the beginnings; nothing if the engine does not tell."""

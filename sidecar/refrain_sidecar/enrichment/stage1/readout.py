@@ -11,6 +11,7 @@ import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from importlib.resources import files
 
 from attrs import frozen
@@ -21,6 +22,7 @@ from refrain_sidecar.enrichment.wheel import WHEEL
 
 # By how much a token is less likely than this tells nothing.
 LEAST = -9.0
+_HERE = files("refrain_sidecar.enrichment.stage1")
 
 
 @frozen
@@ -28,13 +30,15 @@ class Readout:
     """Weights from each token's evidence to each primary, for each beginning.
 
     `usual` is the mean log-probability of each token on the tuning set, `temperature` flattens the
-    scores until they are honest on texts the weights were not fitted to.
+    scores until they are honest on texts the weights were not fitted to. Those of the text's own
+    words (`wording`) count `beside` times.
     """
 
     weights: tuple[Mapping[str, Sequence[float]], ...]
     usual: tuple[Mapping[str, float], ...]
     bias: Sequence[float]
     temperature: float
+    beside: float
 
     def scores(self, heard: Heard) -> dict[str, float]:
         """The primaries' scores, whose softmax is their probabilities."""
@@ -66,7 +70,7 @@ def centred(logprobs: Mapping[str, float], usual: Mapping[str, float]) -> dict[s
 @functools.cache
 def fitted(family: str, prompt_hash: str, way: Way) -> Readout | None:
     """The readout for models of `family` heard in one `way` under a prompt, or None."""
-    file = files("refrain_sidecar.enrichment.stage1").joinpath("readouts", file_name(family, way))
+    file = _HERE / "readouts" / file_name(family, way)
     if not family or not file.is_file():
         return None
     data = json.loads(file.read_text("utf-8"))
@@ -84,7 +88,19 @@ def fitted(family: str, prompt_hash: str, way: Way) -> Readout | None:
         ),
         bias=data["bias"],
         temperature=data["temperature"],
+        beside=data["beside"],
     )
+
+
+@functools.cache
+def method_hash() -> str:
+    """16 hex digits that change with any file that tells how what is heard or read is weighed."""
+    found = sha256()
+    for room in (files("refrain_sidecar.enrichment"), _HERE, _HERE / "readouts"):
+        for file in sorted(room.iterdir(), key=lambda it: it.name):
+            if file.name.endswith(".json"):
+                found.update(f"{file.name}\n".encode() + file.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def file_name(family: str, way: Way) -> str:

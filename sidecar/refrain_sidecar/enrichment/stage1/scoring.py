@@ -9,13 +9,11 @@ from attrs import frozen
 
 from refrain_sidecar.enrichment.stage1.evidence import Heard, Logprobs, lifts, secondaries
 from refrain_sidecar.enrichment.stage1.readout import Readout
+from refrain_sidecar.enrichment.stage1.wording import wording
 from refrain_sidecar.enrichment.wheel import WHEEL, Place, Secondary
 
 # Below this the primary is more likely wrong than right.
 LOW_CONFIDENCE = 0.5
-# Sharpness of the lexicon alone: the factor on a primary's share of the evidence that makes its
-# probability honest on the tuning sets. For models that no readout was fitted to.
-PLAIN_SCALE = 5.0
 # Beside the first choice, so many of the secondary's siblings may be named as invoked or expressed.
 PLAUSIBLE_WORDS = 12
 _STEPS = 10_000
@@ -36,11 +34,14 @@ class Scored:
         return self.scores[self.place.primary]
 
 
-def scored(heard: Heard, usual: Sequence[Logprobs], readout: Readout | None) -> Scored:
-    """Where what was heard puts a text: by `readout`, or by the lexicon alone."""
+def scored(text: str, heard: Heard, usual: Sequence[Logprobs], readout: Readout | None) -> Scored:
+    """Where its own words, and what was heard, by `readout` or by the lexicon, put a text."""
     # Of the writer; what a reader will feel is evidence for a readout only.
     spoken_for = secondaries(heard[:-1], usual[:-1])
-    scores = _softmax(readout.scores(heard) if readout else _by_lexicon(spoken_for))
+    by_model = readout.scores(heard) if readout else _by_lexicon(spoken_for)
+    beside = readout.beside if readout else wording().beside
+    by_words = wording().scores(text)
+    scores = _softmax({name: it + beside * by_words[name] for name, it in by_model.items()})
     lift = lifts(heard[:-1], usual[:-1])
     primary = max(scores, key=lambda name: scores[name])
     secondary = max(WHEEL.rings[primary], key=lambda it: spoken_for[it.name])
@@ -77,7 +78,7 @@ def _by_lexicon(spoken_for: Mapping[str, float]) -> dict[str, float]:
         primary: sum(spoken_for[it.name] for it in ring) for primary, ring in WHEEL.rings.items()
     }
     whole = sum(said.values()) or 1.0
-    return {primary: PLAIN_SCALE * it / whole for primary, it in said.items()}
+    return {primary: wording().lexicon * it / whole for primary, it in said.items()}
 
 
 def _shares(scores: Mapping[str, float], spoken_for: Mapping[str, float]) -> dict[Secondary, float]:
