@@ -92,14 +92,14 @@ clean: ## Remove everything that was installed or built here
 	  --only-binary :all: -r $<
 	@touch $@
 
-# Other people's Ollama clients, for the tests that try the embedded engine with them.
-.tools/clients/.installed: tests/integration/embedded/requirements-clients.txt \
-    tests/integration/embedded/package.json
-	@echo "Installing the clients the embedded engine is tried with"
+# Other people's clients of Ollama, which the proxy and the embedded engine are tried with.
+.tools/clients/.installed: tests/serve/clients/requirements.txt tests/serve/clients/package-lock.json
+	@echo "Installing other people's clients of Ollama (some 800 MB)"
 	@$(PYTHON) -m venv --clear .tools/clients
-	@.tools/clients/bin/python -m pip install --disable-pip-version-check -qq -r $<
-	@cp tests/integration/embedded/package.json .tools/clients/
-	@npm --prefix .tools/clients install --no-audit --no-fund --loglevel=error
+	@.tools/clients/bin/python -m pip install --disable-pip-version-check -qq --no-deps \
+	  --only-binary :all: -r $<
+	@cp tests/serve/clients/package.json tests/serve/clients/package-lock.json .tools/clients/
+	@npm --prefix .tools/clients ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 extension/node_modules/.installed: extension/package-lock.json
