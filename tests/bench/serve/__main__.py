@@ -27,7 +27,7 @@ class Sizes:
     """How much of everything: `seconds` of each load, in each of `rounds`."""
 
     rounds: int
-    seconds: float
+    seconds: int
     firsts: int
     passes: int
     streams: int

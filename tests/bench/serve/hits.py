@@ -1,4 +1,4 @@
-"""What each candidate bears when it has the answer: requests a second, and how soon a stream begins."""
+"""What each candidate bears when it has the answer, and how soon its stream begins."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def warm(urls: Mapping[str, str]) -> None:
 
 
 def measure(
-    urls: Mapping[str, str], folder: Path, rounds: int, seconds: float, firsts: int
+    urls: Mapping[str, str], folder: Path, rounds: int, seconds: int, firsts: int
 ) -> tuple[Section, ...]:
     """Each candidate in turn, in another order each round; medians over the rounds."""
     rng = random.Random(7)
@@ -71,7 +71,7 @@ def _section(answer: str, title: str, loads: Loads, names: list[str]) -> Section
         (
             name,
             *(
-                f"{found.per_second:,.0f}/s  {found.p50_ms:.2f} ms"
+                f"{found.per_second:,.0f}/s {found.p50_ms:,.{0 if found.p50_ms >= 10 else 2}f} ms"
                 for found in (loads[answer, number, name] for number in CONNECTIONS)
             ),
         )
@@ -80,7 +80,7 @@ def _section(answer: str, title: str, loads: Loads, names: list[str]) -> Section
     return Section(
         name=answer,
         title=f"{title}, one process each: answers a second and p50",
-        headings=("", *(f"{number} connections" for number in CONNECTIONS)),
+        headings=("", *(f"{number} at once" for number in CONNECTIONS)),
         rows=tuple(rows),
         bars=(
             Bar("answers a second to the bare route's, at worst", worst(BARE), "≥", 0.4),

@@ -8,7 +8,7 @@ from typing import Final
 from tests.ollama.serving import MODEL
 
 PATH: Final = "/v1/chat/completions"
-# A stream's last two parts are its usage and its end.
+# A stream has as many parts, and one for its end.
 TOKENS: Final = 200
 
 

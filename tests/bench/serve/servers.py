@@ -121,8 +121,13 @@ def litellm(folder: Path, upstream: str) -> Iterator[str]:
         *(str(LITELLM), "--config", str(folder / "config.yaml")),
         *("--host", "127.0.0.1", "--port", str(port)),
     )
-    # Its import fetches a price list from the network otherwise.
-    with _running(folder, port, command, LITELLM_LOCAL_MODEL_COST_MAP="True") as url:
+    environment = {
+        # Its import fetches a price list from the network otherwise.
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        # No key, as for the others: it would look each one up.
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
+    with _running(folder, port, command, **environment) as url:
         yield url
 
 

@@ -8,11 +8,12 @@ once.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from typing import Final
 
-from tests.bench.serve.questions import JSON, PATH, STREAM
+from tests.bench.serve.questions import PATH
 from tests.bench.serve.record import recorded
 from tests.bench.serve.wire import parts_of
 
@@ -21,7 +22,7 @@ _HEAD_END: Final = b"\r\n\r\n"
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, answers: dict[tuple[str, bytes], bytes]) -> None:
+    def __init__(self, answers: dict[tuple[str, bool], bytes]) -> None:
         self._answers = answers
         self._read = b""
         self._streaming: asyncio.Task[None] | None = None
@@ -42,10 +43,12 @@ class _Connection(asyncio.Protocol):
             return
         self._read = b""
         path = head.split(b" ", 2)[1].decode()
-        answer = self._answers.get((path, body))
+        # LiteLLM writes the body anew.
+        streamed = bool(body) and bool(json.loads(body).get("stream"))
+        answer = self._answers.get((path, streamed))
         if answer is None:
             self._transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-        elif body == STREAM:
+        elif streamed:
             self._streaming = asyncio.get_running_loop().create_task(self._stream(answer))
         else:
             self._transport.write(answer)
@@ -67,10 +70,10 @@ def _sent(answer: bytes) -> list[bytes]:
 
 async def main() -> None:
     answers = {
-        (PATH, JSON): recorded("json"),
-        (PATH, STREAM): recorded("stream"),
-        ("/api/tags", b""): recorded("tags"),
-        ("/api/version", b""): recorded("version"),
+        (PATH, False): recorded("json"),
+        (PATH, True): recorded("stream"),
+        ("/api/tags", False): recorded("tags"),
+        ("/api/version", False): recorded("version"),
     }
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Connection(answers), "127.0.0.1", 0)

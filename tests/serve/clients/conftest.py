@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -23,8 +24,16 @@ class Proxy:
 
     def counts(self) -> dict[str, int]:
         """How many requests were hits, misses, or passed on, since it began."""
-        state = httpx.get(f"{self.url}/refrain/state", trust_env=False).raise_for_status().json()
-        return {name: state[name] for name in ("hits", "misses", "passed")}
+        totals = self._figures()["totals"]
+        return {name: totals[name] for name in ("hits", "misses", "passed")}
+
+    def hits_by_client(self) -> dict[str, int]:
+        """How many of each client's requests were hits."""
+        return {row["name"]: row["hits"] for row in self._figures()["clients"]}
+
+    def _figures(self) -> dict[str, Any]:
+        reply = httpx.get(f"{self.url}/refrain/figures", trust_env=False).raise_for_status()
+        return dict(reply.json())
 
 
 @pytest.fixture(scope="session")

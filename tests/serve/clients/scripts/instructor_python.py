@@ -17,7 +17,7 @@ class Feeling(BaseModel):
 
 ASK = {
     "model": os.environ["MODEL"],
-    "messages": [{"role": "user", "content": os.environ["ASK"]}],
+    "messages": [{"role": "user", "content": f'{os.environ["ASK"]} Say {{"word":"happy"}}'}],
     "temperature": 0,
     "seed": 7,
     "max_tokens": 40,
