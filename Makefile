@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test editor bench bench-cache bench-cold vsix dist check test-python test-extension test-editor lock clean models ollama
+.PHONY: help run test editor bench bench-cache bench-cold bench-serve vsix dist check test-python test-extension test-editor lock clean models ollama
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ test: check test-python test-extension test-editor ## Run every check and every 
 editor: vsix ## Open a real VS Code with the extension and a sample workspace
 	@node tests/e2e/setup.mjs && npm --prefix tests/e2e run --silent editor
 
-bench: bench-cache bench-cold ## Measure the cache and the cold path beside what people use today
+bench: bench-cache bench-cold bench-serve ## Measure cache, cold path and proxy beside what people use today
 
 # QUICK=1 makes everything smaller, to see that it runs.
 bench-cache: .tools/bench/.installed models ## The cache beside raw sqlite3, diskcache, litellm, LangChain … (7 min)
@@ -31,6 +31,9 @@ bench-cache: .tools/bench/.installed models ## The cache beside raw sqlite3, dis
 ENGINE ?= embedded
 bench-cold: models $(if $(filter ollama,$(ENGINE)),ollama) ## A miss beside a naive client of the same engine and model (6 min)
 	@$(BIN)/python -m tests.bench.cold --engine $(ENGINE) $(if $(QUICK),--texts 2)
+
+bench-serve: .tools/bench-serve/.installed .venv/.installed ## The proxy beside nginx, LiteLLM's and a bare route (4 min)
+	@$(BIN)/python -m tests.bench.serve
 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
 	@npm --prefix extension run --silent vsix
@@ -92,14 +95,25 @@ clean: ## Remove everything that was installed or built here
 	  --only-binary :all: -r $<
 	@touch $@
 
-# Other people's Ollama clients, for the tests that try the embedded engine with them.
-.tools/clients/.installed: tests/integration/embedded/requirements-clients.txt \
-    tests/integration/embedded/package.json
-	@echo "Installing the clients the embedded engine is tried with"
+# LiteLLM's proxy; and nginx and wrk, which the system has or is given.
+.tools/bench-serve/.installed: tests/bench/serve/requirements.txt
+	@PATH=$$PATH:/usr/sbin; { command -v nginx && command -v wrk; } >/dev/null || { \
+	  echo "Installing Debian's nginx-light and wrk"; \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx-light wrk; }
+	@echo "Installing LiteLLM's proxy (some 700 MB)"
+	@$(PYTHON) -m venv --clear .tools/bench-serve
+	@.tools/bench-serve/bin/python -m pip install --disable-pip-version-check -qq --no-deps \
+	  --only-binary :all: -r $<
+	@touch $@
+
+# Other people's clients of Ollama, which the proxy and the embedded engine are tried with.
+.tools/clients/.installed: tests/serve/clients/requirements.txt tests/serve/clients/package-lock.json
+	@echo "Installing other people's clients of Ollama (some 800 MB)"
 	@$(PYTHON) -m venv --clear .tools/clients
-	@.tools/clients/bin/python -m pip install --disable-pip-version-check -qq -r $<
-	@cp tests/integration/embedded/package.json .tools/clients/
-	@npm --prefix .tools/clients install --no-audit --no-fund --loglevel=error
+	@.tools/clients/bin/python -m pip install --disable-pip-version-check -qq --no-deps \
+	  --only-binary :all: -r $<
+	@cp tests/serve/clients/package.json tests/serve/clients/package-lock.json .tools/clients/
+	@npm --prefix .tools/clients ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 extension/node_modules/.installed: extension/package-lock.json
