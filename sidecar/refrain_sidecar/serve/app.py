@@ -118,7 +118,7 @@ class Proxy:
             return
         raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
         if by_path is not None:
-            raw_path = raw_path[1 + len(by_path) :]
+            raw_path = raw_path[1 + len(by_path) :] or b"/"
         if scope["query_string"]:
             raw_path += b"?" + scope["query_string"]
         try:

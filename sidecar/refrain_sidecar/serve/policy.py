@@ -17,7 +17,7 @@ _MOST_SAMPLES: Final = 1000
 def of_path(path: str) -> tuple[Policy | None, str]:
     """`/all/api/chat` → `all` and `/api/chat`; None where the address names no policy."""
     first, _, rest = path[1:].partition("/")
-    if first in POLICIES and rest:
+    if first in POLICIES:
         return cast(Policy, first), f"/{rest}"
     return None, path
 
