@@ -35,6 +35,8 @@ from refrain_sidecar.serve.wholeness import UnkeptError, tokens_of
 log = logging.getLogger("refrain.serve")
 
 PAGE = "/refrain"
+# Questions with several answers, whose turns are remembered; forgotten, a turn begins anew.
+_SAMPLED = 10_000
 
 
 class BrokenOffError(Exception):
@@ -187,6 +189,8 @@ class Proxy:
             if samples > 1:
                 sample = self._asked_before[fp.key] % samples
                 self._asked_before[fp.key] += 1
+                if len(self._asked_before) > _SAMPLED:
+                    self._asked_before.clear()
                 fp = fingerprint_of(asked, behind.digest, behind.version, sample)
         except FingerprintError:
             return None

@@ -83,10 +83,12 @@ class Digests:
 
     async def of(self, model: str) -> Behind | None:
         """What `model` stands for; None where no such model is known."""
-        age = self._tick() - self._looked_at
-        if age > _OLDEST_S:
-            await self.look()
-        elif age > _AGEING_S:
+        # A second time where a name may have changed while the first was under way.
+        for _ in range(2):
+            age = self._tick() - self._looked_at
+            if age > _OLDEST_S:
+                await self.look()
+        if _AGEING_S < age <= _OLDEST_S:
             self._start()
         if model not in self._found:
             self._found[model] = self._find(model)
@@ -102,12 +104,18 @@ class Digests:
         return self._looking
 
     async def _look(self) -> None:
-        began = self._tick()
+        looked_at = self._tick()
+        tags: tuple[ModelTag, ...] | None = None
         try:
             async with asyncio.timeout(_LOOK_LONGEST_S):
                 tags, version = await asyncio.gather(self._client.tags(), self._client.version())
         except (InferenceError, TimeoutError) as error:
             log.debug("The models of %s are not known: %s", self._client.base_url, error)
+        if self._looking is not asyncio.current_task():
+            return  # what was read may be out of date: the look that was begun since knows
+        if tags is None:
+            # From its end on: who does not answer is not waited for by every request.
+            looked_at = self._tick()
             self.reachable = False
             if self._known is None:
                 self._known = self._remembered.read("models", self._name, Known)
@@ -119,8 +127,7 @@ class Digests:
                 self._known = known
                 keep = self._remembered.keep
                 asyncio.get_running_loop().run_in_executor(None, keep, "models", self._name, known)
-        if self._looking is asyncio.current_task():
-            self._looked_at = began
+        self._looked_at = looked_at
         self._found = {}
 
     def _find(self, model: str) -> Behind | None:
