@@ -32,7 +32,7 @@ ENGINE ?= embedded
 bench-cold: models $(if $(filter ollama,$(ENGINE)),ollama) ## A miss beside a naive client of the same engine and model (6 min)
 	@$(BIN)/python -m tests.bench.cold --engine $(ENGINE) $(if $(QUICK),--texts 2)
 
-bench-serve: .tools/bench-serve/.installed .venv/.installed ## The proxy beside nginx, LiteLLM's and a bare route (4 min)
+bench-serve: .tools/bench-serve/.installed .venv/.installed ## The proxy beside nginx, LiteLLM's and a bare route (6 min)
 	@$(BIN)/python -m tests.bench.serve
 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform

@@ -59,7 +59,7 @@ def measure(folder: Path, sizes: Sizes) -> list[Section]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-serve", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, half a minute")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, three minutes")
     quick = parser.parse_args().quick or bool(os.environ.get("QUICK"))
     console = Console()
     began = time.monotonic()

@@ -53,7 +53,7 @@ def load(url: str, body: bytes, connections: int, seconds: int, folder: Path) ->
             break
         if said["errors"] or seconds > _LONGEST_S:
             raise RuntimeError(f"{url} did not answer well: {done.stdout}")
-        seconds *= 4
+        seconds *= 3
     with Wire(url) as wire:
         # It may still be at what nobody waits for any more, in the next one's turn.
         wire.ask(request(body))
