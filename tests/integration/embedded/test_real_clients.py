@@ -1,6 +1,6 @@
 """Clients that other people use work against the engine as they do against Ollama.
 
-They are installed by `make clients`, apart from everything else.
+They are installed by `make test-python`, apart from everything else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def ask(open_url: str) -> Ask:
 
     def run(script: str) -> dict[str, Any]:
         path = HERE / "clients" / script
-        assert PYTHON.exists(), "The clients are missing: run `make clients`."
+        assert PYTHON.exists(), "The clients are missing: run `make test-python`."
         command = [str(PYTHON), str(path)] if path.suffix == ".py" else ["node", str(path)]
         done = subprocess.run(
             [*command, open_url, json.dumps(SCHEMA), str(CLIENTS)],
