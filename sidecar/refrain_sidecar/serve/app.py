@@ -237,7 +237,12 @@ class Proxy:
         else:
             note = "fwd=miss; collapsed" if joined else "fwd=miss"
             request.counting.came("coalesced" if joined else "misses")
-        await self._until_left(receive, self._follow(request, run, send, note))
+        # From here on, whenever the client leaves: a run that nobody waits for is cancelled.
+        place = run.join()
+        try:
+            await self._until_left(receive, self._follow(request, run, place, send, note))
+        finally:
+            run.leave(place)
 
     async def _replay(self, request: _Request, hit: Outcome[Any], send: Send) -> bool:
         """Send a stored answer; False if it cannot be made again."""
@@ -273,8 +278,9 @@ class Proxy:
             same = self._sending[key] = answer
         return same
 
-    async def _follow(self, request: _Request, run: Run, send: Send, note: str) -> None:
-        place = run.join()
+    async def _follow(
+        self, request: _Request, run: Run, place: object, send: Send, note: str
+    ) -> None:
         began = False
         try:
             await run.begun()
@@ -291,13 +297,12 @@ class Proxy:
                 raise BrokenOffError from error
             offline = "; detail=offline" if request.behind.offline else ""
             await self._fail(request.path, send, 502, str(error), note + offline)
-        finally:
-            run.leave(place)
 
     # --- asking upstream, to keep ---------------------------------------------------------------
 
     def _run_of(self, request: _Request) -> Run | None:
-        return self._runs.get(request.fp.key)
+        run = self._runs.get(request.fp.key)
+        return None if run is None or run.left else run
 
     def _start(self, request: _Request) -> Run:
         asked = request.asked

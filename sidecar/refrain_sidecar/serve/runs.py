@@ -42,6 +42,8 @@ class Run:
         self._places: dict[object, tuple[int, int]] = {}
         self._error: BaseException | None = None
         self.ended = False
+        # Everybody left before its end: it is being cancelled, and nobody may join it.
+        self.left = False
         self._news = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -117,6 +119,7 @@ class Run:
         del self._places[place]
         self._room.set()
         if not self._places and not self.ended and self.task is not None:
+            self.left = True
             self.task.cancel()
 
     # --- inside ---------------------------------------------------------------------------------
