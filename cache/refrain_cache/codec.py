@@ -20,8 +20,9 @@ _encode = json.JSONEncoder(
 ).encode
 
 
-# Without json.loads' looking for blanks around it, of which `_encode` leaves none.
-_scan = json.JSONDecoder().raw_decode
+# Without json.loads' looking for blanks around it, of which `_encode` leaves none; raises
+# StopIteration where no value begins.
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 class DamagedError(ValueError):
@@ -97,8 +98,8 @@ def decode(data: bytes, packed: bool, digest: bytes) -> Any:
     if sha256(data).digest() != digest:
         raise DamagedError("its bytes do not match their digest")
     try:
-        return _scan(data.decode("utf-8", "surrogatepass"))[0]
-    except (ValueError, RecursionError) as error:
+        return _scan(data.decode("utf-8", "surrogatepass"), 0)[0]
+    except (ValueError, RecursionError, StopIteration) as error:
         raise DamagedError(f"it is no JSON: {error}") from error
 
 

@@ -107,7 +107,7 @@ class Tiers:
         store = self.store
         if store is None or not store.health.readable:
             return None
-        row = store.glance(fp.key)
+        row = store.glance(fp.key, started)
         if row is None or isinstance(row, Later):
             return row
         try:
@@ -146,19 +146,20 @@ class Tiers:
             return None
         if type(cost_ms) is not float or type(model) is not str:
             raise codec.DamagedError("its cost is no number, or its model no text")
-        if self.memory.welcomes(fp.key):
+        key = fp.key
+        if self.memory.welcomes(key):
             plain = None if len(data) > codec.LARGE_BYTES else codec.copied(value)
             held = plain or Encoded(data, packed, digest)
             until = NEVER if expires_at is None else expires_at
             group = self._group(fp.kind, model)
-            self.memory.put(fp.key, Remembered(held, len(data), until, cost_ms, group))
+            self.memory.put(key, Remembered(held, len(data), until, cost_ms, group))
         lookup_ms = (self._tick() - started) * 1e3
         saved_ms = cost_ms - lookup_ms if cost_ms > lookup_ms else 0.0
         noted = self._books.noted
-        noted.append((fp.key, fp.kind, model, lookup_ms, saved_ms, now))
+        noted.append((key, fp.kind, model, lookup_ms, saved_ms, now))
         if len(noted) == NOTED_AT_MOST:
             self._books.count_noted()
-        return self._hit(fp.key, value, "disk", lookup_ms, cost_ms, saved_ms)
+        return self._hit(key, value, "disk", lookup_ms, cost_ms, saved_ms)
 
     async def has(self, key: str) -> bool:
         """Whether a lookup would hit. No use of the entry, and not counted."""

@@ -104,7 +104,7 @@ class Store:
 
     async def find(self, key: str) -> Row | None:
         """The row of an entry (`rows.FIND`), expired or not; None if there is none."""
-        row = self.glance(key)
+        row = self.glance(key, self._clock.tick())
         if not isinstance(row, Later):
             return row
         found = await self._fetch(rows.FIND, (bytes.fromhex(key),))
