@@ -12,6 +12,7 @@ import pytest_lsp
 from pytest_lsp import ClientServerConfig, LanguageClient
 from tests.lsp.conftest import SIDECAR
 from tests.lsp.test_server import as_json, ask, initialize, until, write_config
+from tests.ports import free_port
 
 from refrain_sidecar import protocol
 from refrain_sidecar.inference.models import installed
@@ -21,11 +22,6 @@ QUESTION = {
     "messages": [{"role": "user", "content": "Name a colour."}],
     "options": {"temperature": 0, "num_predict": 8},
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def serving_on(port: int, policy: str = "auto") -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Final
 
 from tests.ollama.serving import MODEL
 from tests.ollama.workspaces import REFRAIN
+from tests.ports import free_port
 
 ROOT: Final = Path(__file__).parents[3]
 LITELLM: Final = ROOT / ".tools" / "bench-serve" / "bin" / "litellm"
@@ -85,7 +86,7 @@ def refrain(folder: Path, upstream: str) -> Iterator[str]:
     """`refrain serve` with the policy `all`."""
     config = folder / "perf_config.json"
     config.write_text(json.dumps({"caching": {"cache_dir": "./cache"}}), encoding="utf-8")
-    port = _free_port()
+    port = free_port()
     command = (*REFRAIN, "serve", "--port", str(port), "--upstream", upstream, "--policy", "all")
     with _running(folder, port, command, REFRAIN_CONFIG=str(config)) as url:
         yield url
@@ -96,7 +97,7 @@ def nginx(folder: Path, upstream: str) -> Iterator[str]:
     """nginx with `proxy_cache`."""
     program = which("nginx") or which("nginx", path="/usr/sbin")
     assert program is not None, "nginx is missing: run `make bench-serve`."
-    port = _free_port()
+    port = free_port()
     # Its worker would be another user, who may not read our folder.
     user = "user root;" if os.geteuid() == 0 else ""
     config = _NGINX.format(user=user, folder=folder, port=port, upstream=upstream)
@@ -116,7 +117,7 @@ def litellm(folder: Path, upstream: str) -> Iterator[str]:
         "litellm_settings": {"cache": True, "cache_params": {"type": "local"}, "telemetry": False},
     }
     (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
-    port = _free_port()
+    port = free_port()
     command = (
         *(str(LITELLM), "--config", str(folder / "config.yaml")),
         *("--host", "127.0.0.1", "--port", str(port)),
@@ -160,12 +161,6 @@ def _listens(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def version_of(program: str) -> str:

@@ -1,11 +1,22 @@
 import { createServer } from 'node:net';
 
-/** A port that was free a moment ago. */
+// Below those that a system gives to whoever connects or asks for any port (from 32768 on Linux):
+// what is free here stays free until its server takes it.
+const FIRST = 20_000;
+const LAST = 32_000;
+
+/** A port at which nobody listens. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('No port was given');
-  return address.port;
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

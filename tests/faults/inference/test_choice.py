@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from refrain_cache import CacheSettings
 from refrain_sidecar.config.settings import InferenceSettings, Settings
@@ -45,9 +45,7 @@ async def chooser_for(tmp_path: Path) -> AsyncIterator[Chooser]:
 @pytest.fixture
 def nobody() -> str:
     """An address at which nothing listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def having(*models: str, digest: str = "d1", embedding: str = "", loaded: str = "") -> Answer:
@@ -349,7 +347,7 @@ async def test_known_to_be_away_it_is_looked_for_without_anybody_waiting(
 
 
 async def _ask_until(chooser: EngineChooser, enough: Callable[[Engine], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if enough(await chooser.engine()):
                 return
