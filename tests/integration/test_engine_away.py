@@ -103,7 +103,7 @@ async def test_hits_are_given_and_say_so_misses_say_what_to_start_and_it_recover
 
 async def _until(service: Service, done: Callable[[protocol.StatsResult], bool]) -> None:
     """Ask for what is stored until the engine's return was noticed behind the answers."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not done(await service.stats(StatsParams())):
             await service.enrich(EnrichParams(STORED))
             await asyncio.sleep(0.02)

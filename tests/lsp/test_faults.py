@@ -1,5 +1,6 @@
 """What a client may get wrong: each request has one answer, which says what is wrong with it."""
 
+import http.server
 import json
 import subprocess
 import threading
@@ -33,11 +34,13 @@ VERBS = (
 
 
 @contextmanager
-def sidecar(folder: Path, *, initialize: bool = True) -> Iterator[Frames]:
-    """A sidecar without an engine; on leaving, its stderr must hold no traceback."""
+def sidecar(
+    folder: Path, *, initialize: bool = True, config: dict[str, Any] = CONFIG
+) -> Iterator[Frames]:
+    """A sidecar, without an engine by default; on leaving, its stderr must hold no traceback."""
     place = folder / "config" / "perf_config.json"
     place.parent.mkdir(exist_ok=True)
-    place.write_text(json.dumps(CONFIG), encoding="utf-8")
+    place.write_text(json.dumps(config), encoding="utf-8")
     with (folder / "stderr.txt").open("w+b") as stderr:
         process = subprocess.Popen(
             SIDECAR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
@@ -55,6 +58,39 @@ def sidecar(folder: Path, *, initialize: bool = True) -> Iterator[Frames]:
             process.wait()
         stderr.seek(0)
         assert b"Traceback" not in stderr.read()
+
+
+@contextmanager
+def silent_ollama() -> Iterator[dict[str, Any]]:
+    """One that has a model and answers nothing asked of it; the configuration that names it."""
+    over = threading.Event()
+    tag = {"name": "m:1", "model": "m:1", "digest": "d" * 64, "size": 1}
+    said = {"/api/version": {"version": "0.33.0"}, "/api/tags": {"models": [tag]}}
+
+    class Ollama(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(said[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            over.wait()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ollama)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield {**CONFIG, "inference": {"engine": "ollama", "base_url": url, "model": "m:1"}}
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -231,11 +267,14 @@ def test_cancelling_what_has_no_id_cancels_nothing(frames: Frames) -> None:
 
 
 def test_before_initialize_and_after_shutdown_requests_are_refused(tmp_path: Path) -> None:
-    with sidecar(tmp_path, initialize=False) as frames:
+    with (
+        silent_ollama() as config,
+        sidecar(tmp_path, initialize=False, config=config) as frames,
+    ):
         refused(frames.request(protocol.STATS, {}), NOT_INITIALIZED, "initialize")
         frames.initialize(tmp_path.as_uri())
         # A command under way when the editor leaves is answered, too.
-        run = {"command": "refrain.server.cpuThreads", "arguments": []}
+        run = {"command": "refrain.server.enrich", "arguments": [{"text": "I am glad."}]}
         frames.send({"id": "under way", "method": "workspace/executeCommand", "params": run})
         assert frames.request("shutdown")["result"] is None
         (under_way,) = [m for m in frames.notifications if m.get("id") == "under way"]

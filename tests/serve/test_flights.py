@@ -6,7 +6,9 @@ import asyncio
 import json
 import random
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,10 +24,14 @@ def client(url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, timeout=30, trust_env=False)
 
 
-async def idle(upstream: HandMade) -> None:
-    async with asyncio.timeout(1):
-        while upstream.open:  # noqa: ASYNC110 - it is in no event's hand
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - it is in no event's hand
             await asyncio.sleep(0.01)
+
+
+async def idle(upstream: HandMade) -> None:
+    await until(lambda: not upstream.open)
 
 
 async def test_two_hundred_equal_streams_make_one_request(tmp_path: Path) -> None:
@@ -33,7 +39,10 @@ async def test_two_hundred_equal_streams_make_one_request(tmp_path: Path) -> Non
         hand_made(lines=40, pause=0.02) as upstream,
         proxied(tmp_path, upstream.url) as proxy,
         httpx.AsyncClient(
-            base_url=proxy.url, timeout=60, limits=httpx.Limits(max_connections=None)
+            base_url=proxy.url,
+            timeout=60,
+            limits=httpx.Limits(max_connections=None),
+            trust_env=False,
         ) as http,
     ):
 
@@ -122,6 +131,7 @@ async def test_a_client_that_reads_slowly_holds_back_upstream(tmp_path: Path) ->
                 b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
                 % (len(BODY), BODY)
             )
+            await until(lambda: upstream.asked)
             before, sent = -1, 0
             async with asyncio.timeout(60):
                 while sent != before:
@@ -141,7 +151,7 @@ async def test_a_model_that_changes_meanwhile_is_not_kept_under_the_old_digest(
         client(proxy.url) as http,
     ):
         asking = asyncio.ensure_future(http.post("/api/chat", content=BODY))
-        await asyncio.sleep(0.1)
+        await until(lambda: upstream.asked)
         upstream.digest = "d2"
         assert (await asking).content == upstream.whole
         await asyncio.sleep(0.3)

@@ -98,7 +98,7 @@ async def test_the_lease_of_a_killed_owner_is_taken_over_once(folder: Path) -> N
 async def test_a_failed_owner_wakes_its_waiters_with_its_error(folder: Path) -> None:
     waiter = await Mate.start("ask", folder, "waiter", 5, 0, "answer", "go")
     await waiter.until("ready")
-    owner = await Mate.start("ask", folder, "owner", 1, 2, "fail")
+    owner = await Mate.start("ask", folder, "owner", 1, 4, "fail")
     await owner.until("began")
     (folder / "go").touch()
     heard = await waiter.rest()

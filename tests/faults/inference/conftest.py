@@ -9,9 +9,9 @@ from refrain_sidecar.inference.ollama.client import OllamaClient
 from .misbehaving import MisbehavingServer
 
 # One connection: a leaked one would leave none for the next request, which would then wait for
-# ever. Waits that are meant to end are short.
+# ever. Waits that are meant to end are short, but long enough for the answers before and after.
 STRICT = NetworkingSettings(max_connections=1, retries=2, first_token_timeout=20, token_timeout=20)
-IMPATIENT = evolve(STRICT, first_token_timeout=0.2, token_timeout=0.1)
+IMPATIENT = evolve(STRICT, first_token_timeout=1.0, token_timeout=0.5)
 
 
 @pytest.fixture

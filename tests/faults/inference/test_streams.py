@@ -169,7 +169,7 @@ async def test_silence_after_the_head_is_silence_before_the_first_token(
 
     server.answers = [only_a_head]
 
-    with pytest.raises(TimedOut, match=r"first token within 0\.2 s"):
+    with pytest.raises(TimedOut, match=r"first token within 1 s"):
         await impatient.generate(ASK)
 
 
@@ -184,7 +184,7 @@ async def test_silence_between_tokens_names_the_other_limit(
     server.answers = [one_token, good]
 
     with pytest.raises(
-        TimedOut, match=r"no further token within 0\.1 s.*networking\.token_timeout"
+        TimedOut, match=r"no further token within 0\.5 s.*networking\.token_timeout"
     ):
         await impatient.generate(ASK)
 
@@ -225,7 +225,7 @@ async def test_cancelling_closes_the_connection(
     with pytest.raises(asyncio.CancelledError):
         await asking
 
-    await asyncio.wait_for(server.all_closed.wait(), 5)
+    await asyncio.wait_for(server.all_closed.wait(), 60)
     assert (await client.generate(ASK)).text == "half an answer"
 
 
@@ -243,7 +243,7 @@ async def test_stopping_to_listen_closes_the_connection(
     assert (await anext(chunks)).text == "half an "
     await chunks.aclose()
 
-    await asyncio.wait_for(server.all_closed.wait(), 5)
+    await asyncio.wait_for(server.all_closed.wait(), 60)
 
 
 async def test_an_answer_that_is_done_counts_though_the_stream_is_held_open(

@@ -99,7 +99,9 @@ async def test_an_export_cut_short_gives_what_is_whole_and_says_so(
 
 
 @pytest.mark.parametrize(
-    "bad", [b"", b"garbage", gzip.compress(b"{}\n"), gzip.compress(b"\x00"), BAD_DEFLATE]
+    "bad",
+    [b"", b"garbage", gzip.compress(b"{}\n"), gzip.compress(b"\x00"), BAD_DEFLATE],
+    ids=["empty", "not packed", "no header", "no JSON", "damaged"],
 )
 async def test_what_is_no_export_is_refused(cache: AsyncCache, tmp_path: Path, bad: bytes) -> None:
     path = tmp_path / "bad"

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from refrain_sidecar.enrichment.stage1.wording import phrases, stems, telling, wording
@@ -54,7 +54,6 @@ def test_hints_of_a_long_text_are_damped() -> None:
     assert phrases(text, TELLING)["happ"] == pytest.approx(0.5)
 
 
-@settings(deadline=None)  # the first reads the files
 @given(st.text())
 def test_any_text_has_six_finite_scores(text: str) -> None:
     scores = wording().scores(text)

@@ -211,7 +211,7 @@ async def test_only_so_many_at_once_to_one_host(
 
     server.answers = [slow]
     asking = [asyncio.create_task(client.get(f"{server.url}/{n}")) for n in range(6)]
-    await asyncio.wait_for(full.wait(), 10)
+    await asyncio.wait_for(full.wait(), 60)
     go.set()
     await asyncio.gather(*asking)
 

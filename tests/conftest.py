@@ -1,0 +1,34 @@
+"""What holds for all tests."""
+
+import signal
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# A property is tried on the same examples every time, and may take its time on a busy machine:
+# what fails does so because of a change. `--hypothesis-profile=default` tries others.
+settings.load_profile("ci")
+
+# A shell has what it runs in the background ignore Ctrl-C, and so all that tests start; some are
+# told by it to end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Half characters, which some tests log, cannot go from one process of pytest to another."""
+    return _sendable((yield))
+
+
+def _sendable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sendable(name): _sendable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_sendable(part) for part in value]
+    if isinstance(value, tuple):
+        return tuple(_sendable(part) for part in value)
+    return value
