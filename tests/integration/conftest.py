@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from refrain_cache import CacheSettings
-from refrain_sidecar.config.settings import InferenceSettings, Settings
+from refrain_sidecar.config.settings import InferenceSettings, NetworkingSettings, Settings
 from refrain_sidecar.inference.models import installed
 
 
@@ -22,9 +22,15 @@ def _model_installed() -> None:
 
 @pytest.fixture
 def embedded_settings(tmp_path: Path) -> Settings:
+    return embedded(tmp_path / "cache")
+
+
+def embedded(cache_dir: Path) -> Settings:
+    """The embedded engine on one thread, waited for as long as a busy machine takes."""
     return Settings(
         inference=InferenceSettings(engine="embedded", num_threads=1),
-        caching=CacheSettings(cache_dir=tmp_path / "cache"),
+        networking=NetworkingSettings(first_token_timeout=600, token_timeout=600),
+        caching=CacheSettings(cache_dir=cache_dir),
     )
 
 

@@ -6,7 +6,6 @@ The part of Ollama is played by `refrain models serve`, which speaks its API wit
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -15,12 +14,13 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from tests.ports import free_port
 
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.inference import choose
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import EngineUnreachable, InferenceError
-from refrain_sidecar.inference.reaching import shunning
+from refrain_sidecar.inference.reaching import shunning, to_ollama
 
 Switch = Callable[[bool], None]
 
@@ -28,11 +28,18 @@ Switch = Callable[[bool], None]
 GENEROUS_S = 60.0
 
 
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked for every few seconds, and left alone as long, is so for a moment."""
+    monkeypatch.setattr(choose, "LOOK_FOR_OLLAMA_S", 0.2)
+    monkeypatch.setattr(shunning, "FIRST_S", 1.0)
+    # One that runs is found, however busy the machine is.
+    monkeypatch.setattr(to_ollama, "LOOK_LONGEST_S", 60.0)
+
+
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

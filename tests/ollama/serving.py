@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 import httpx
 from attrs import define, field
 from tests.ollama.binary import NoOllama, binary
+from tests.ports import free_port
 
 from refrain_sidecar.inference.models.installation import weights_installed
 from refrain_sidecar.inference.models.manifest import manifest, weights_path
@@ -171,19 +171,14 @@ def serving(**environment: str) -> Iterator[RealOllama]:
         raise NoOllama("The model is missing: run `make models`.")
     program = binary()
     with tempfile.TemporaryDirectory(prefix="refrain-ollama-") as home:
-        ollama = RealOllama(program, Path(home), _free_port(), environment)
+        ollama = RealOllama(program, Path(home), free_port(), environment)
         try:
             ollama.start()
-            ollama.create(MODEL, f"FROM {weights_path(wanted)}\n")
+            # On one thread unless told otherwise: beside other work two would wait for each other.
+            ollama.create(MODEL, f"FROM {weights_path(wanted)}\nPARAMETER num_thread 1\n")
             yield ollama
         finally:
             ollama.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

@@ -12,8 +12,10 @@ from tests.ollama.serving import MODEL, RealOllama, serving
 
 from refrain_cache import CacheSettings
 from refrain_sidecar.config.settings import InferenceSettings, Settings
+from refrain_sidecar.inference import choose
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.inference.reaching import shunning
 
 OTHER = "other:1b"
 THIRD = "third:1b"
@@ -97,8 +99,10 @@ async def test_a_model_created_anew_is_noticed(ollama: RealOllama, chooser_for: 
 
 
 async def test_an_ollama_that_is_killed_is_replaced_and_taken_again(
-    ollama: RealOllama, chooser_for: Chooser
+    ollama: RealOllama, chooser_for: Chooser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(choose, "LOOK_FOR_OLLAMA_S", 0.2)
+    monkeypatch.setattr(shunning, "FIRST_S", 1.0)
     chooser = chooser_for()
     first = await chooser.engine()
     ollama.kill()

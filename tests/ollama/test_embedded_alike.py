@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.ollama.serving import MODEL, RealOllama, serving
+from tests.ollama.serving import MODEL, RealOllama
 
 from refrain_sidecar.inference.embedded.process import KEY_VARIABLE
 
@@ -36,14 +36,6 @@ VOLATILE = {
     *("total_duration", "load_duration", "prompt_eval_duration", "eval_duration"),
 }
 Asked = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def ollama() -> Iterator[RealOllama]:
-    """One of this module's own, which runs on one thread: Ollama's own spin beside other work."""
-    with serving() as ollama:
-        ollama.create(MODEL, f"FROM {MODEL}\nPARAMETER num_thread 1\n")
-        yield ollama
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.ollama import serving as real
-from tests.ollama.serving import RealOllama
-
-# The weights of the tests' model on one thread: beside other work two would wait for each other.
-MODEL = "single:latest"
+from tests.ollama.serving import RealOllama, serving
 
 
 @pytest.fixture(scope="session")
 def ollama() -> Iterator[RealOllama]:
-    with real.serving() as ollama:
-        ollama.create(MODEL, f"FROM {real.MODEL}\nPARAMETER num_thread 1\n")
+    with serving() as ollama:
         yield ollama

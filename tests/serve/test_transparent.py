@@ -10,8 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.ollama.serving import RealOllama
-from tests.serve.conftest import MODEL
+from tests.ollama.serving import MODEL, RealOllama
 from tests.serve.proxied import proxied
 from tests.serve.upstreams import relay
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Two would wait for each other beside other work.
+ONE_THREAD = {"engine": "embedded", "num_threads": 1}
 WORKER = """
 import json, threading
 from refrain_cache import get_cache
@@ -28,7 +30,7 @@ print(json.dumps({"first": first, "whole": whole, "again": again,
 def run(tmp_path: Path, caching: dict[str, object]) -> dict[str, object]:
     config = tmp_path / "config" / "perf_config.json"
     config.parent.mkdir(exist_ok=True)
-    config.write_text(json.dumps({"inference": {"engine": "embedded"}, "caching": caching}))
+    config.write_text(json.dumps({"inference": ONE_THREAD, "caching": caching}))
     done = subprocess.run(
         [sys.executable, "-c", WORKER],
         env={**os.environ, "REFRAIN_CONFIG": str(config)},
@@ -79,7 +81,7 @@ print(scorer.enrich("I'm feeling grateful for this day.") == first)
 def test_a_forked_worker_is_answered_and_ends(tmp_path: Path) -> None:
     config = tmp_path / "config" / "perf_config.json"
     config.parent.mkdir()
-    config.write_text(json.dumps({"inference": {"engine": "embedded"}}))
+    config.write_text(json.dumps({"inference": ONE_THREAD}))
     done = subprocess.run(
         [sys.executable, "-c", FORKING],
         env={**os.environ, "REFRAIN_CONFIG": str(config)},

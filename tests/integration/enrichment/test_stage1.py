@@ -16,6 +16,8 @@ from refrain_sidecar.enrichment.stage1.naming import Naming
 
 from .conftest import Stages
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 # A few of every primary, on which nothing was tuned: the wheel is right far above chance (1 in 6).
 CLEAR = {
     "I am so happy that you are all here, what a lovely party!": "happy",
@@ -75,10 +77,15 @@ async def test_other_languages_are_answered_with_a_warning(stages: Stages) -> No
     assert "German" in result["warnings"][0]
 
 
-async def test_a_text_longer_than_the_context_is_read_at_both_ends(stages: Stages) -> None:
+async def test_a_text_longer_than_the_context_is_read_at_both_ends(
+    stages: Stages, embedded_settings: Settings
+) -> None:
+    small = evolve(embedded_settings.inference, num_ctx=1024)
+    settings = evolve(embedded_settings, inference=small)
+    scorer = AsyncHybridScorer(stages.cache, stages.chooser, settings)
     draw = random.Random(3)
     filler = " ".join(str(draw.random()) for _ in range(3000))
-    result = await stages.scorer.enrich(f"I am so afraid. {filler} I am terrified of tomorrow.")
+    result = await scorer.enrich(f"I am so afraid. {filler} I am terrified of tomorrow.")
     assert "longer than the model reads" in result["warnings"][0]
     assert result["text_chars"] > 50_000
 

@@ -10,6 +10,8 @@ from refrain_sidecar.enrichment.stage2.writing import check_writing
 
 from .conftest import Stages
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def feelings(primary: str, secondary: str, tertiary: str, *invoked: str) -> dict[str, Any]:
     wheel = {"primary": primary, "secondary": secondary, "tertiary": tertiary}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
+import pytest
 from attrs import evolve
 
 from refrain_cache import AsyncCache, normalised
@@ -21,7 +22,9 @@ from refrain_sidecar.enrichment.stage2.writing import check_writing
 
 from .conftest import Stages
 
-INPUTS = int(os.environ.get("REFRAIN_VARIED_INPUTS", "24"))
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+INPUTS = int(os.environ.get("REFRAIN_VARIED_INPUTS", "14"))
 MULTILINGUAL = (
     "Heute habe ich endlich die Stelle bekommen, auf die ich so lange gehofft habe.",
     "Je n'arrive plus à dormir depuis qu'il est parti.",

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from attrs import frozen
-from tests.ollama.serving import RealOllama, serving
+from tests.ollama.serving import RealOllama
 from tests.ollama.workspaces import REFRAIN, workspace
 
 
@@ -34,12 +34,6 @@ class Proxy:
     def _figures(self) -> dict[str, Any]:
         reply = httpx.get(f"{self.url}/refrain/figures", trust_env=False).raise_for_status()
         return dict(reply.json())
-
-
-@pytest.fixture(scope="session")
-def ollama() -> Iterator[RealOllama]:
-    with serving() as ollama:
-        yield ollama
 
 
 @pytest.fixture(scope="session")
