@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test editor bench bench-cache bench-cold bench-serve vsix dist check test-python test-extension test-editor lock clean models ollama
+.PHONY: help run test editor bench bench-cache bench-cold bench-serve vsix dist check test-python test-extension test-editor lock clean models ollama check-python check-extension editor-tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,11 +15,16 @@ help: ## Say what there is
 run: models ## Enrich sample reflections twice (MISS, then HIT) and show the statistics
 	@$(BIN)/python examples/first_run.py
 
-test: check test-python test-extension test-editor ## Run every check and every test
+# Downloads and checks two at a time, tests one after the other. Debian's packages can only be
+# installed by one at a time: by what is in the first line, or by editor-tools.
+test: ## Run every check and every test
+	@$(MAKE) --no-print-directory models ollama
+	@$(MAKE) --no-print-directory --jobs=2 .tools/clients/.installed editor-tools check
+	@$(MAKE) --no-print-directory test-extension test-python test-editor
 	@echo "All checks and tests passed."
 
-editor: vsix ## Open a real VS Code with the extension and a sample workspace
-	@node tests/e2e/setup.mjs && npm --prefix tests/e2e run --silent editor
+editor: vsix editor-tools ## Open a real VS Code with the extension and a sample workspace
+	@npm --prefix tests/e2e run --silent editor
 
 bench: bench-cache bench-cold bench-serve ## Measure cache, cold path and proxy beside what people use today
 
@@ -43,21 +48,30 @@ dist: vsix ## Build sdist, wheel and VSIX into dist/; try the wheel in an empty 
 	@$(BIN)/python -m hatchling build -d dist
 	@$(BIN)/python -m tests.distribution dist
 
-check: .venv/.installed extension/node_modules/.installed ## Lint, types and the import rules
+check: check-python check-extension ## Lint, types and the import rules
+
+check-python: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-extension: extension/node_modules/.installed
 	npm --prefix extension run --silent check
 
+# Two processes, a file of tests in one of them from its beginning to its end. Those of units come
+# last: they are many and short, so that both end together.
 test-python: models ollama .tools/clients/.installed ## Python: units, language server, integration, faults
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test-extension: extension/node_modules/.installed ## TypeScript units
 	npm --prefix extension run --silent test
 
-test-editor: vsix models ## End to end in a real VS Code; screenshots in screenshots/
-	@node tests/e2e/setup.mjs && npm --prefix tests/e2e run --silent test
+test-editor: vsix models editor-tools ## End to end in a real VS Code; screenshots in screenshots/
+	@npm --prefix tests/e2e run --silent test
+
+editor-tools: .venv/.installed
+	@node tests/e2e/setup.mjs
 
 models: .venv/.installed
 	@$(BIN)/refrain models fetch
@@ -107,7 +121,7 @@ clean: ## Remove everything that was installed or built here
 	@touch $@
 
 # Other people's clients of Ollama, which the proxy and the embedded engine are tried with.
-.tools/clients/.installed: tests/serve/clients/requirements.txt tests/serve/clients/package-lock.json
+.tools/clients/.installed: tests/serve/clients/requirements.txt tests/serve/clients/package-lock.json | .venv/.installed
 	@echo "Installing other people's clients of Ollama (some 800 MB)"
 	@$(PYTHON) -m venv --clear .tools/clients
 	@.tools/clients/bin/python -m pip install --disable-pip-version-check -qq --no-deps \
