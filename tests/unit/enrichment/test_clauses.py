@@ -31,6 +31,11 @@ from refrain_sidecar.enrichment.stage1.clauses import MOST_HEAD, MOST_TAIL, clau
         ("It rained, it rained, it rained!", ("it rained",)),
         ("A self-made man's half-truth", ("A self-made man's half-truth",)),
         ("A grand slam! And so the season ended.", ("A grand slam", "the season ended")),
+        ("I left, because he lied.", ("he lied",)),
+        (
+            "When it was my turn I put them on the table.",
+            ("When it was my turn I put them on the table",),
+        ),
         ("The house is so empty.", ("The house is so empty",)),
         ("He never called so I left, so tired.", ("He never called", "so tired")),
         ("I left so that nobody would see.", ("I left so that nobody would see",)),

@@ -10,17 +10,16 @@ import re
 
 # "so" joins only what has a subject of its own: "so empty" does not.
 _SUBJECT = "(?:i|you|he|she|it|we|they|the|my|our|this|nobody|everybody)"
-_JOINING = (
-    "(?:and|but|because|although|though|while|when|until|since"
-    rf"|so(?=\s+{_SUBJECT}\b))"
-)
+_ADDING = rf"(?:and|but|so(?=\s+{_SUBJECT}\b))"
+_SUBORDINATE = "(?:because|although|though|while|when|until|since)"
 # Where a clause ends, in scripts with and without blanks, and at English words that join two.
 _BETWEEN = re.compile(
     r"[.!?…;:,\n。！？；：，、]+|\s[–—-]\s"
-    rf"|\s+{_JOINING}\s+",
+    rf"|\s+(?:{_ADDING}|{_SUBORDINATE})\s+",
     re.IGNORECASE,
 )
-_JOINED = re.compile(rf"\A\W*{_JOINING}\s+", re.IGNORECASE)
+# "When I left she wept" begins a sentence, and without its first word is none.
+_JOINED = re.compile(rf"\A\W*(?:(?i:{_ADDING})|{_SUBORDINATE})\s+")
 _MARKS = " \t\"'‘’«»()[]{}*_-–—"
 _QUOTED = re.compile("“[^“”]*”")
 # Less than this is a name, an "ok" or a number; a Chinese or Japanese character says more.
