@@ -29,11 +29,12 @@ _UNKIND = re.compile(
     r"|never (forgive|(be )?erased)"
     r"|no (choice|will|way out|escape|future|hope|love)|without (a heart|hope|(having )?love)"
     r"|(am|are) no more than|deserve what|take (everything|all) you|much you deserve|too proud"
-    r"|(not|n['’]t) be proud|(born|be|being|are|am) wrong|wrong (you are|with (me|you))|darkness of"
-    r"|darkest place|only (friend|companion|hope|one who (loves|cares))|made you (sad|angry|cry)"
-    r"|see your face|giving up|amends with me|worthy of my|left ((to be )?alone|behind|to my own)"
-    r"|just walk away|but you are|(not|n['’]t) (tell|ask) me|no[\"”]? to yourself|not want to know"
-    r"|aren['’]t yours)\b",
+    r"|(not|\w+n['’]t) be proud|(born|be|being|are|am) wrong|wrong (you are|with (me|you))"
+    r"|darkness of|darkest place|only (friend|companion|hope|one who (loves|cares))"
+    r"|made you (sad|angry|cry)|see your face|giving up|amends with me|worthy of my"
+    r"|left ((to be )?alone|behind|to my own)|just walk away|but you are"
+    r"|(not|\w+n['’]t) (tell|ask) me|no[\"”]? to yourself"
+    r"|not want to (know|hear)|aren['’]t yours|too much to)\b",
     re.IGNORECASE,
 )
 _NOT = r"(?:not|never|no|nothing|nobody|cannot|too|\w+n['’]t)\b"
@@ -48,6 +49,8 @@ _AGAINST = re.compile(
     rf"|\bI\b{_COMFORT}(?:['’]m)?(?: \w+)? {_NOT}[^.;:!?,]*\byour?\b",
     re.IGNORECASE,
 )
+# Half of a comparison.
+_HANGING = re.compile(r"the (more|less) [^,]*", re.IGNORECASE)
 # How a sentence about somebody begins, or what it holds, and not a thing to do.
 _TELLING = re.compile(
     r".*\b(me|my|i|we|us|can't|can’t|cannot)\b|(i|we|you|he|she|it|they|this|that|these|those|there|my|your|our|his|her|the|an?|if|when"
@@ -73,11 +76,13 @@ def check_writing(answer: Any) -> None:
 
 
 def check_line(text: str, taken: Collection[str]) -> None:
-    """Raises ValueError for a line that says nothing, is unkind, a repeat, or of the form."""
+    """Raises ValueError for a line that says nothing, leaves off, is unkind, or there already."""
     if len(text) < _LEAST or sum(char.isalpha() for char in text) < _LEAST // 2:
         raise ValueError(f"{text!r} says nothing")
     if found := _FORM.search(text):
         raise ValueError(f"{text!r} repeats the form ({found.group()!r})")
+    if _HANGING.fullmatch(text):
+        raise ValueError(f"{text!r} leaves off")
     if found := _UNKIND.search(text) or _AGAINST.search(text):
         raise ValueError(f"{text!r} is unkind ({found.group()!r})")
     if any(
