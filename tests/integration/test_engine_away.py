@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from tests.lsp.conftest import SIDECAR
 from tests.lsp.framing import Frames
 
 from refrain_sidecar import protocol
+from refrain_sidecar.config import read_settings
 from refrain_sidecar.inference import choose
 from refrain_sidecar.inference.errors import NoEngine
+from refrain_sidecar.inference.last_known import LastKnown
 from refrain_sidecar.inference.models.manifest import data_dir
 from refrain_sidecar.protocol import EnrichParams, ExplainParams, StatsParams
 from refrain_sidecar.service.service import Service
@@ -188,9 +191,10 @@ async def test_an_engine_that_comes_back_as_another_answers_under_its_own_name(
     async with Service(config) as service:
         first = await service.enrich(first_stage)
     away(True)
-    (remembered,) = (config.parents[1] / "cache").glob("*-engine-*")
-    known = json.loads(remembered.read_text())
-    remembered.write_text(json.dumps({**known, "digest": "another"}))
+    known = LastKnown(read_settings(config).settings)
+    last = known.read()
+    assert last is not None
+    known.keep(evolve(last, digest="another"))
     async with Service(config) as service:
         with pytest.raises(NoEngine):
             await service.enrich(first_stage)
@@ -199,4 +203,4 @@ async def test_an_engine_that_comes_back_as_another_answers_under_its_own_name(
         assert (again.stages[0].outcome, again.stages[0].reason) == ("hit", None)
         assert (again.stages[0].key, again.engine) == (first.stages[0].key, first.engine)
         assert (await service.stats(StatsParams())).entries == 1, "nothing under the other name"
-    assert json.loads(remembered.read_text()) == known
+    assert known.read() == last

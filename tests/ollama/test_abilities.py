@@ -56,7 +56,7 @@ def settings(ollama: RealOllama, model: str, cache: Path) -> Settings:
 
 
 async def of(client: OllamaClient, model: str) -> Abilities:
-    return await found_out(client, model, frozen_options(InferenceSettings(), 1))
+    return await found_out(client, model, frozen_options(InferenceSettings(), 1), "5m")
 
 
 async def test_a_model_is_known_by_its_form_and_its_twenty_alternatives(

@@ -29,11 +29,9 @@ export const enrichSelection: CommandFactory = (context) => {
         context,
         "Enriching…",
         (requestId, token) => context.sidecar.request(ENRICH, { text, fresh, timestamp, requestId }, token),
-        (step) => {
+        (step, cancel) => {
           draft = drafted(draft, step);
-          if (draft !== undefined) {
-            show(draft);
-          }
+          return draft !== undefined && show(draft, cancel);
         },
       );
       if (document.getText(range) === text) {

@@ -61,6 +61,7 @@ export const ENRICHMENT_IDS = {
   closing: "enrichment-closing",
   again: "enrichment-again",
   copy: "enrichment-copy",
+  cancel: "enrichment-cancel",
 } as const;
 
 export const REPORT_IDS = {

@@ -21,7 +21,7 @@ from refrain_sidecar.inference.embedded import EmbeddedProcess
 from refrain_sidecar.inference.errors import EngineFailed
 from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import GenerateRequest
-from refrain_sidecar.inference.ollama.options import frozen_options
+from refrain_sidecar.inference.ollama.options import frozen_options, stays_loaded
 
 # A run of counting goes on for as long as it is let, with any model.
 PROMPT = "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve,"
@@ -141,7 +141,7 @@ async def _rate(
                 PROMPT,
                 raw=True,
                 options=options,
-                keep_alive=settings.inference.keep_alive,
+                keep_alive=stays_loaded(settings.inference),
             )
         )
         if answer.tokens < min(tokens, FEWEST_TOKENS) or answer.decode_ms <= 0:

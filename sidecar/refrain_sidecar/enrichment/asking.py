@@ -23,15 +23,17 @@ from refrain_sidecar.inference.ollama.messages import (
     Generation,
     Message,
 )
-from refrain_sidecar.inference.ollama.options import frozen_options, shaping_options
+from refrain_sidecar.inference.ollama.options import (
+    frozen_options,
+    shaping_options,
+    stays_loaded,
+)
 
 LOG = logging.getLogger("refrain")
 
 # The log-probability of each token that may come next, by its text.
 Logprobs = Mapping[str, float]
 
-# Longer than the pause between two requests for one text, shorter than a person's between two.
-_BETWEEN_REQUESTS = "2s"
 NO_SAMPLING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -42,10 +44,8 @@ class Asking:
         self.chooser = chooser
         self._inference = settings.inference
         self._options = frozen_options(settings.inference, threads_in_force(settings))
-        self._abilities = KnownAbilities(settings, self._options)
-        # 0 would unload the model after each of the requests that one text takes.
-        zero = str(settings.inference.keep_alive) in ("0", "0s")
-        self._keep_alive = _BETWEEN_REQUESTS if zero else settings.inference.keep_alive
+        self._abilities = KnownAbilities(chooser, settings, self._options)
+        self._keep_alive = stays_loaded(settings.inference)
 
     @property
     def num_ctx(self) -> int:

@@ -107,7 +107,8 @@ async def _answered(
     with chooser.serving():
         try:
             value = await compute(engine)
-        except (EngineUnreachable, ModelMissing) as error:
+        except (EngineFailed, EngineUnreachable, ModelMissing) as error:
+            # One that is being killed may still say that its runner is gone.
             chooser.gone(engine, error)
             raise _AnotherEngine(error) from error
         except BrokenStream as error:

@@ -9,7 +9,8 @@ import unicodedata
 _SMALL_WORDS = {
     "English": "the and of to is was that it for you with my have this they be are from his her "
     "she at but what all were when we your can said there which their will would about if out "
-    "them then so some into has more no our who than just not i'm don't i",
+    "them then so some into has more no our who than just not i'm don't i do did "
+    "does me as he had or by nothing",
     "German": "der die das und ich nicht ist ein eine mit auf für sich dem den wir sie aber auch "
     "mein meine bin habe wie nur noch sehr mich von",
     "French": "le la les et je ne pas est un une des dans pour que qui vous nous mon ma mes avec "

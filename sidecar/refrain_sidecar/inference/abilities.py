@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from attrs import frozen
 
 from refrain_sidecar.config.settings import Settings
-from refrain_sidecar.inference.choose import Engine
+from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import EngineFailed, RequestRefused
+from refrain_sidecar.inference.found_out import FoundOut
 from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import (
     OLLAMA_MAX_LOGPROBS,
@@ -20,8 +20,8 @@ from refrain_sidecar.inference.ollama.messages import (
     Generation,
     Message,
 )
+from refrain_sidecar.inference.ollama.options import stays_loaded
 from refrain_sidecar.inference.prompt_form import PromptForm, of_family, sample, taken_apart
-from refrain_sidecar.inference.remembered import Remembered
 
 log = logging.getLogger("refrain.inference")
 
@@ -60,46 +60,45 @@ class Abilities:
 
 
 class KnownAbilities:
-    """Finds out about each model once: per process, and with a cache per machine.
+    """Finds out about each model once.
 
     `options` are those that every request carries, so that asking loads no model anew.
     """
 
-    def __init__(self, settings: Settings, options: Mapping[str, Any]) -> None:
-        self._remembered = Remembered(settings.caching)
+    def __init__(
+        self, chooser: EngineChooser, settings: Settings, options: Mapping[str, Any]
+    ) -> None:
+        self._known = FoundOut(chooser, settings, _NAME, Abilities)
         self._options = options
-        self._known: dict[tuple[str, str], Abilities] = {}
-        self._finding = asyncio.Lock()
+        self._keep_alive = stays_loaded(settings.inference)
 
     async def of(self, engine: Engine) -> Abilities:
         """What `engine` can do with its model. Raises InferenceError."""
-        who = (engine.digest, engine.version)
-        if (known := self._known.get(who)) is not None:
-            return known
-        async with self._finding:
-            if who not in self._known:
-                found = self._remembered.read(_NAME, who, Abilities)
-                if found is None:
-                    found = await found_out(engine.client, engine.model, self._options)
-                    self._remembered.keep(_NAME, who, found)
-                    for lacking in found.lacks:
-                        log.info("%s: %s.", engine.model, lacking)
-                self._known[who] = found
-        return self._known[who]
+
+        async def find() -> Abilities:
+            found = await found_out(engine.client, engine.model, self._options, self._keep_alive)
+            for lacking in found.lacks:
+                log.info("%s: %s.", engine.model, lacking)
+            return found
+
+        return await self._known.of(engine, find)
 
 
-async def found_out(client: OllamaClient, model: str, options: Mapping[str, Any]) -> Abilities:
-    """Asks the engine, with the `options` that every request carries. Raises InferenceError."""
+async def found_out(
+    client: OllamaClient, model: str, options: Mapping[str, Any], keep_alive: str | int
+) -> Abilities:
+    """Asks the engine, with what every request carries. Raises InferenceError."""
     version = await client.version()
     shown = await client.show(model)
     capabilities = shown.get("capabilities") or ()
-    form = await _form(client, model, str(shown.get("template") or ""), options)
+    trying = _Trying(client, model, {**options, "num_predict": 1}, keep_alive)
+    form = await trying.form(str(shown.get("template") or ""))
     most = version.max_logprobs
-    answer = await _answer(client, model, form, most, options)
-    if answer is None and form and await _answer(client, model, form, 0, options) is None:
+    answer = await trying.answer(form, most)
+    if answer is None and form and await trying.answer(form, 0) is None:
         # It is raw prompts that it does not take.
         form = None
-        answer = await _answer(client, model, form, most, options)
+        answer = await trying.answer(form, most)
     logprobs = most if answer and any(token.top for token in answer.logprobs) else 0
     return Abilities(
         form=form,
@@ -112,44 +111,58 @@ async def found_out(client: OllamaClient, model: str, options: Mapping[str, Any]
     )
 
 
-async def _form(
-    client: OllamaClient, model: str, template: str, options: Mapping[str, Any]
-) -> PromptForm | None:
-    for system in (True, False):
-        asked = ChatRequest(model, sample(system=system), options={**options, "num_predict": 1})
+@frozen
+class _Trying:
+    """Ways of asking `model`, tried out with what every request carries, for a token each."""
+
+    client: OllamaClient
+    model: str
+    options: Mapping[str, Any]
+    keep_alive: str | int
+
+    async def form(self, template: str) -> PromptForm | None:
+        for system in (True, False):
+            try:
+                rendered = await self.client.rendered(self._chat(sample(system=system)))
+            except (RequestRefused, EngineFailed) as error:
+                # Some templates refuse a conversation of this shape, such as one with instructions.
+                log.info("%s renders no such conversation: %s", self.model, error.message)
+                continue
+            if rendered is None:
+                return of_family(template)
+            if (form := taken_apart(rendered)) is not None:
+                return form
+        return of_family(template)
+
+    async def answer(self, form: PromptForm | None, most: int) -> Generation | None:
+        """An answer as it will be asked for, with log-probabilities if `most`; None: refused."""
+        said = (Message("user", "How do you feel?"), Message("assistant", "I feel"))
+        top = min(most, OLLAMA_MAX_LOGPROBS)
         try:
-            rendered = await client.rendered(asked)
-        except (RequestRefused, EngineFailed) as error:
-            # Some templates refuse a conversation of this shape, such as one with instructions.
-            log.info("%s renders no such conversation: %s", model, error.message)
-            continue
-        if rendered is None:
-            return of_family(template)
-        if (form := taken_apart(rendered)) is not None:
-            return form
-    return of_family(template)
+            if form is None:
+                return await self.client.chat(self._chat(said, top))
+            return await self.client.generate(
+                GenerateRequest(
+                    self.model,
+                    form.prompt(said),
+                    raw=True,
+                    options=self.options,
+                    keep_alive=self.keep_alive,
+                    top_logprobs=top,
+                )
+            )
+        except RequestRefused as error:
+            log.info("%s refuses a way of asking: %s", self.model, error.message)
+            return None
 
-
-async def _answer(
-    client: OllamaClient,
-    model: str,
-    form: PromptForm | None,
-    most: int,
-    options: Mapping[str, Any],
-) -> Generation | None:
-    """A token asked for as it will be, with log-probabilities if `most`; None: it is refused."""
-    said = (Message("user", "How do you feel?"), Message("assistant", "I feel"))
-    capped, top = {**options, "num_predict": 1}, min(most, OLLAMA_MAX_LOGPROBS)
-    try:
-        if form is None:
-            return await client.chat(ChatRequest(model, said, options=capped, top_logprobs=top))
-        prompt = form.prompt(said)
-        return await client.generate(
-            GenerateRequest(model, prompt, raw=True, options=capped, top_logprobs=top)
+    def _chat(self, said: tuple[Message, ...], top_logprobs: int = 0) -> ChatRequest:
+        return ChatRequest(
+            self.model,
+            said,
+            options=self.options,
+            keep_alive=self.keep_alive,
+            top_logprobs=top_logprobs,
         )
-    except RequestRefused as error:
-        log.info("%s refuses a way of asking: %s", model, error.message)
-        return None
 
 
 def _family(info: Mapping[str, Any]) -> str:

@@ -81,7 +81,7 @@ async def _model(parts: Assembly, engine: Engine) -> Check:
     """What has to be done in a lesser way with it; its first time takes loading it."""
     options = frozen_options(parts.settings.inference, threads_in_force(parts.settings))
     try:
-        abilities = await KnownAbilities(parts.settings, options).of(engine)
+        abilities = await KnownAbilities(parts.chooser, parts.settings, options).of(engine)
     except InferenceError as error:
         return Check("Model", "fail", error.message, "Until then only hits are answered.")
     if not abilities.lacks:

@@ -34,6 +34,13 @@ export function descendants(pid: number, among = processes()): Process[] {
   return children.concat(children.flatMap((child) => descendants(child.pid, among)));
 }
 
+/** The processor time it has taken, user's and system's, in ms: Linux counts it in hundredths of a second. */
+export function cpuMs({ pid }: Process): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 export function isAlive(one: Process): boolean {
   return read(one.pid)?.started === one.started;
 }

@@ -1,8 +1,14 @@
 // The sidecar and its engine among the processes under an extension host.
+import { setTimeout as delay } from 'node:timers/promises';
+
 import type { CodeServer } from './code-server.ts';
 import { limit } from './limits.ts';
-import type { Process } from './processes.ts';
+import { cpuMs, type Process } from './processes.ts';
 import { until } from './until.ts';
+
+/** Looked at twice within so many ms, one that idles has taken next to no processor time. */
+const LOOK_MS = 500;
+const IDLE_CPU_MS = 40;
 
 /** Language servers: `python -m refrain_sidecar`, but not its command line or its engine. */
 export function sidecars(server: CodeServer): Process[] {
@@ -23,6 +29,21 @@ export async function theSidecar(server: CodeServer, other?: Process): Promise<P
       return more.length === 0 && only;
     },
     { within: limit.sidecar, seen: () => server.descendants().map(({ command }) => command.join(' ')) },
+  );
+}
+
+/** The processor time an engine takes until it idles, in ms. */
+export async function cpuUntilIdle(engine: Process): Promise<number> {
+  const before = cpuMs(engine);
+  return until(
+    'the engine to idle',
+    async () => {
+      const seen = cpuMs(engine);
+      await delay(LOOK_MS);
+      // At least one: 0 would be nothing found yet.
+      return cpuMs(engine) - seen <= IDLE_CPU_MS && seen - before + 1;
+    },
+    { within: limit.model },
   );
 }
 

@@ -7,8 +7,8 @@ import { describe } from 'node:test';
 
 import { contrast, distance } from '../harness/colour.ts';
 import { limit } from '../harness/limits.ts';
-import { isAlive, type Process } from '../harness/processes.ts';
-import { engines, sidecars, theSidecar } from '../harness/sidecars.ts';
+import { cpuMs, isAlive, type Process } from '../harness/processes.ts';
+import { cpuUntilIdle, engines, sidecars, theSidecar } from '../harness/sidecars.ts';
 import { journey, screenshotForReaders } from '../harness/steps.ts';
 import { cpu, storedStats } from '../harness/truth.ts';
 import { until } from '../harness/until.ts';
@@ -34,6 +34,8 @@ const ORPHANS_GONE_MS = 3000;
 describe('a reflection, from its selection to its cached answer', () => {
   const step = journey('reflection', { model: true });
   let first: ShownAnswer;
+  /** The processor time that an answer of both stages takes the engine. */
+  let wholeCpuMs: number;
 
   step('the sidecar runs in a Python with none of our packages', async ({ installation, server, window }) => {
     const sidecar = await theSidecar(server);
@@ -248,15 +250,22 @@ describe('a reflection, from its selection to its cached answer', () => {
     assert.deepEqual(await notified(), []);
   });
 
-  step('Enrich Afresh fills the panel line by line, and nothing moves', async ({ window, note, picture }) => {
+  step('Enrich Afresh fills the panel line by line, and nothing moves or lies over it', async ({ server, window, note, picture }) => {
+    const [engine] = engines(server);
+    assert.ok(engine);
+    await cpuUntilIdle(engine);
+    const before = cpuMs(engine);
     const panel = new EnrichmentPanel(window);
-    const notified = await window.notifications.watch();
     const seen = await panel.watch();
     const writing = async () => (await seen()).filter(({ state }) => state === 'writing');
     await panel.again();
     await until('two lines of Stage 2', async () => (await writing()).length > 2, { within: limit.model, seen });
+    await window.notifications.gone();
+    assert.equal((await seen()).at(-1)?.state, 'writing', 'a message lay over it until it was whole');
     await picture('the first lines');
     const whole = await panel.answer(/^MISS/);
+    await cpuUntilIdle(engine);
+    wholeCpuMs = cpuMs(engine) - before;
     const page = [...whole.poem, ...whole.tips, whole.closing];
     const states = await writing();
     const counts = states.map(({ lines }) => lines.filter((line) => line !== '').length);
@@ -269,7 +278,39 @@ describe('a reflection, from its selection to its cached answer', () => {
     }
     const feet = new Set((await seen()).map(({ foot }) => foot));
     assert.equal(feet.size, 1, `what follows the lines moved: ${[...feet].join(', ')}`);
-    assert.match((await notified()).join('\n'), /Writing to \w+\//);
+  });
+
+  step('Cancel in the panel stops the engine in the middle of a page, and nothing of it is kept', async ({ server, window, note, picture }) => {
+    const panel = new EnrichmentPanel(window);
+    const kept = await panel.answer(/./);
+    const [engine] = engines(server);
+    assert.ok(engine);
+    await panel.again();
+    await panel.cancel();
+    const cpu = await cpuUntilIdle(engine);
+    await panel.stateIs('cancelled');
+    await picture();
+    note(`${cpu} ms of the processor's time after Cancel, ${wholeCpuMs} ms a whole answer`);
+    assert.ok(cpu < wholeCpuMs / 4);
+    assert.deepEqual(await window.notifications.errors(), []);
+    await enrich(window, GRATEFUL);
+    const again = await panel.answer(/^HIT/);
+    assert.deepEqual({ ...again, stages: [] }, { ...kept, stages: [] });
+  });
+
+  step('Cancel in the notification of Warm Cache stops the engine', async ({ server, window, note, picture }) => {
+    const [engine] = engines(server);
+    assert.ok(engine);
+    const before = cpuMs(engine);
+    await window.quickPick.runAndChoose('Refrain: Warm Cache…', /Common feelings$/);
+    await window.notifications.message(/common feelings|Warming|\d+ of \d+/i);
+    await until('the engine to work', () => cpuMs(engine) > before + wholeCpuMs, { within: limit.model });
+    await picture();
+    await window.notifications.press(/./, 'Cancel');
+    const cpu = await cpuUntilIdle(engine);
+    note(`${cpu} ms of the processor's time after Cancel`);
+    assert.ok(cpu < wholeCpuMs / 4);
+    await window.notifications.gone();
   });
 
   step('a sidecar that is killed comes back', async ({ installation, workspace, server, window }) => {

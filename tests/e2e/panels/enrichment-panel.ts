@@ -67,6 +67,21 @@ export class EnrichmentPanel {
     await (await this.#view.get(ENRICHMENT_IDS.again)).click();
   }
 
+  /** Waits until it says how far an answer has come, such as 'writing'. */
+  async stateIs(state: string): Promise<void> {
+    await until(`the panel to be ${state}`, async () => (await this.#state()) === state, {
+      within: limit.model,
+      seen: () => this.#state(),
+    });
+  }
+
+  /** Ends what is being written, whose first line is awaited. */
+  async cancel(): Promise<void> {
+    const poem = await this.#view.get(ENRICHMENT_IDS.poem);
+    await until('a first line', async () => (await poem.innerText()).trim() !== '', { within: limit.model });
+    await (await this.#view.get(ENRICHMENT_IDS.cancel)).click();
+  }
+
   /** Notes each state of the open panel from now on, however brief; returns what tells them. */
   async watch(): Promise<() => Promise<ShownState[]>> {
     const { panel, poem, tips, closing, again } = ENRICHMENT_IDS;

@@ -30,6 +30,15 @@ export class Notifications {
     return this.#toast(message).locator(selectors.notificationButton).allInnerTexts();
   }
 
+  /** Waits until none is shown, though nobody closes it. */
+  async gone(): Promise<void> {
+    const toasts = this.#page.locator(selectors.notificationToast);
+    await until('no message to be shown', async () => (await toasts.count()) === 0, {
+      within: limit.editor,
+      seen: () => toasts.allInnerTexts(),
+    });
+  }
+
   /** The errors that are shown. */
   async errors(): Promise<string[]> {
     return this.#page

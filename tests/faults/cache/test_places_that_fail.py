@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from tests.faults.disks import fill, remount
 
 from refrain_cache import AsyncCache, CacheSettings, fingerprint
-
-
-def fill(ballast: Path) -> None:
-    """Leave no room on a disk."""
-    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while file.write(b"x" * 4096):
-            pass
-
-
-def remount(disk: Path, mode: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{mode}", str(disk)], check=True)
-
 
 MakeCache = Callable[..., AsyncCache]
 Answers = Callable[[Any], Callable[[], Any]]

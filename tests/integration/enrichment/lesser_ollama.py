@@ -44,7 +44,8 @@ class Refused(Exception):
 class Ollama:
     """`render` is its template (None: it renders nothing for anybody), `template` how /api/show
     tells of it; `texts` is what it writes under a schema, `page` what it writes else. What it was
-    asked is in `asked`, path and body; `written` counts the tokens it took to answer.
+    asked is in `asked`, path and body; `hears` is called with what the model is shown, `written`
+    counts the tokens it took to answer.
     """
 
     render: Callable[[Messages], str] | None = chatml
@@ -57,6 +58,7 @@ class Ollama:
     version: str = "0.33.0"
     digest: str = "d" * 64
     asked: list[tuple[str, dict[str, Any]]] = field(factory=list)
+    hears: Callable[[str], None] = lambda _: None
     written: int = 0
 
     def app(self) -> Starlette:
@@ -111,6 +113,7 @@ class Ollama:
     ) -> Response:
         if body.get("logprobs") and self.refuses_logprobs:
             raise Refused("logprobs are not supported by this model")
+        self.hears(shown)
         pieces = self._pieces(body, shown)
         if body.get("stream") is False:
             last = {"done": True, "done_reason": "stop"}

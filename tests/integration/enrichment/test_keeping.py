@@ -22,6 +22,7 @@ from refrain_sidecar.inference.errors import (
     EngineUnreachable,
     InferenceError,
     ModelMissing,
+    RequestRefused,
     TimedOut,
 )
 from refrain_sidecar.inference.last_known import Identity
@@ -93,10 +94,15 @@ async def test_an_answer_is_kept_and_given_again(keeping: Keeping) -> None:
 
 
 @pytest.mark.parametrize("keeping", ["auto"], indirect=True)
-async def test_an_engine_that_ends_is_replaced_within_the_request(keeping: Keeping) -> None:
+@pytest.mark.parametrize(
+    "error", [EngineUnreachable("It closed the connection."), EngineFailed("EOF, says its server.")]
+)
+async def test_an_engine_that_ends_is_replaced_within_the_request(
+    keeping: Keeping, error: InferenceError
+) -> None:
     async def ends(engine: Engine) -> str:
         if engine.name == "ollama":
-            raise EngineUnreachable("It closed the connection.")
+            raise error
         return await made_by(engine)
 
     outcome = await keeping.ask(ends)
@@ -123,7 +129,7 @@ async def test_one_that_came_back_answers_within_the_request(
     assert await keeping.entries() == 1
 
 
-@pytest.mark.parametrize("kind", [EngineUnreachable, BrokenStream, ModelMissing])
+@pytest.mark.parametrize("kind", [EngineFailed, EngineUnreachable, BrokenStream, ModelMissing])
 async def test_after_three_tries_the_last_ones_error_is_said_and_nothing_kept(
     keeping: Keeping, kind: type[InferenceError]
 ) -> None:
@@ -138,7 +144,7 @@ async def test_after_three_tries_the_last_ones_error_is_said_and_nothing_kept(
     assert (await keeping.ask(made_by)).outcome == "miss"
 
 
-@pytest.mark.parametrize("error", [TimedOut("It is slow."), EngineFailed("It crashed.")])
+@pytest.mark.parametrize("error", [TimedOut("It is slow."), RequestRefused("Too long.")])
 async def test_what_would_only_happen_again_is_not_tried_again(
     keeping: Keeping, error: InferenceError
 ) -> None:

@@ -21,10 +21,15 @@ from refrain_sidecar.enrichment import (
     AsyncPostEnricher,
     Place,
 )
+from refrain_sidecar.enrichment.prompts import SCORE_HASH
 from refrain_sidecar.enrichment.results import Enrichment
+from refrain_sidecar.enrichment.stage1.evidence import ORDINARY
 from refrain_sidecar.enrichment.stage1.hybrid_scorer import validate
+from refrain_sidecar.enrichment.stage1.naming import Leaning
 from refrain_sidecar.enrichment.stage2.writing import check_writing
+from refrain_sidecar.inference.abilities import Abilities
 from refrain_sidecar.inference.choose import EngineChooser
+from refrain_sidecar.inference.remembered import Remembered
 from refrain_sidecar.service.service import Service
 
 from .lesser_ollama import Messages, Ollama, Refused, chatml
@@ -222,6 +227,31 @@ async def test_what_an_engine_can_do_is_found_out_once_for_a_digest_and_a_versio
     assert found_out() == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "moment", "more"),
+    [
+        pytest.param("abilities-1", Abilities, "How do you feel?", (), id="abilities"),
+        pytest.param("leaning", Leaning, ORDINARY[3], (SCORE_HASH,), id="leaning"),
+    ],
+)
+async def test_what_is_found_out_while_a_model_is_made_anew_is_not_remembered_of_the_former(
+    lesser: Lesser, name: str, kind: type, moment: str, more: tuple[str, ...]
+) -> None:
+    former, later = lesser.ollama.digest, "e" * 64
+
+    def make_anew(shown: str) -> None:
+        if moment in shown:
+            lesser.ollama.digest = later
+
+    lesser.ollama.hears = make_anew
+    result = await lesser.both()
+    assert result["provenance"]["digest"] == later
+    remembered = Remembered(lesser.settings.caching)
+    for digest, known in ((former, False), (later, True)):
+        who = (digest, lesser.ollama.version, *more)
+        assert (remembered.read(name, who, kind) is not None) is known
+
+
 async def test_an_engine_that_learnt_something_is_asked_for_it(lesser: Lesser) -> None:
     lesser.ollama.tells = False
     assert (await lesser.scorer.enrich(TEXT))["provenance"]["lacks"] == [NO_LOGPROBS]
@@ -266,9 +296,7 @@ async def test_one_set_of_options_for_everything_but_sampling(lesser: Lesser) ->
     assert all(body["options"]["num_predict"] > 0 for body in bodies), "no answer is endless"
 
 
-@pytest.mark.parametrize(
-    ("keep_alive", "sent"), [(0, "2s"), ("0", "2s"), ("0s", "2s"), ("5m", "5m"), (-1, -1)]
-)
+@pytest.mark.parametrize(("keep_alive", "sent"), [(0, "2s"), ("0m", "2s"), ("5m", "5m"), (-1, -1)])
 async def test_to_keep_nothing_loaded_is_to_keep_it_between_the_requests_for_a_text(
     lesser: Lesser, keep_alive: int | str, sent: int | str
 ) -> None:
@@ -277,8 +305,8 @@ async def test_to_keep_nothing_loaded_is_to_keep_it_between_the_requests_for_a_t
     chooser = EngineChooser(settings, 1)
     await AsyncHybridScorer(lesser.cache, chooser, settings).score(TEXT)
     await chooser.close()
-    # Those that find out what it can do name none.
-    assert {body["keep_alive"] for body in lesser.ollama.bodies() if "keep_alive" in body} == {sent}
+    bodies = [*lesser.ollama.bodies(), *lesser.ollama.bodies("/api/chat")]
+    assert {body.get("keep_alive") for body in bodies} == {sent}
 
 
 @pytest.mark.parametrize("refuses", [False, True])

@@ -32,6 +32,8 @@ def test_no_english_sentence_of_the_tuning_set_is_taken_for_another() -> None:
     assert [text for text in texts if language_warning(text)] == []
 
 
-@pytest.mark.parametrize("text", ["Die! Die! Die!", "omg", "Café in Köln"])
+@pytest.mark.parametrize(
+    "text", ["Die! Die! Die!", "omg", "Café in Köln", "Tea. Rain. Nothing to do."]
+)
 def test_too_few_words_are_no_finding(text: str) -> None:
     assert language_warning(text) is None

@@ -54,6 +54,16 @@ def test_faults_are_named(part: str, value: Any, fault: str) -> None:
         ("But you have to take your own life,", "unkind"),
         ("Nobody loves you any more", "unkind"),
         ("You are a lost soul", "unkind"),
+        ("You are my worst nightmare", "unkind"),
+        ("You deserve what you get", "unkind"),
+        ("You can't fix me, but you can help me smile", "unkind"),
+        ("What you do not have is a little bit of luck.", "unkind"),
+        ("Rest a while, you are too slow", "unkind"),
+        ("I do not care about your pain", "unkind"),
+        ("Don't be proud of yourself if it's not yours.", "unkind"),
+        ("Don't tell me your life is over", "unkind"),
+        ("The more I think about it", "leaves off"),
+        ("I will not be your partner in a lifetime.", "unkind"),
         ("the rain tells stories.", "there already"),
     ],
 )
@@ -63,7 +73,17 @@ def test_a_line_that_will_not_do_says_why(line: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Light a candle", "You are loved here.", "今日はいい日でした、本当に"]
+    "line",
+    [
+        *("Light a candle", "You are loved here.", "今日はいい日でした、本当に"),
+        *(
+            "You are not alone.",
+            "You do not have to carry this alone.",
+            "He loves you like no other,",
+        ),
+        *("I will never forget your smile", "I will not let anyone harm you.", "I have no fear,"),
+        *("Write the letter you will never send", "in your heart lies peace"),
+    ],
 )
 def test_a_line_that_will_do_passes(line: str) -> None:
     check_line(line, {"The rain tells stories"})

@@ -10,6 +10,7 @@ from refrain_sidecar.inference.ollama.options import (
     reload_causes,
     reloading_options,
     shaping_options,
+    stays_loaded,
 )
 
 
@@ -36,6 +37,16 @@ def test_what_only_changes_speed_stays_out_of_a_fingerprint() -> None:
         frozen_options(settings, 12)
     )
     assert shaping_options({"num_gpu": 1, "num_batch": 8, "keep_alive": 0, "stream": True}) == {}
+
+
+@pytest.mark.parametrize("zero", [0, "0", "0s", "0m", "0.0s", "0h0m", 0.0, -0.0])
+def test_no_time_to_stay_loaded_is_that_between_two_requests(zero: Any) -> None:
+    assert stays_loaded(InferenceSettings(keep_alive=zero)) == "2s"
+
+
+@pytest.mark.parametrize("some", ["30m", "0h1m", "0.5s", "10m", 60, -1, "-1"])
+def test_any_other_time_to_stay_loaded_is_kept(some: Any) -> None:
+    assert stays_loaded(InferenceSettings(keep_alive=some)) == some
 
 
 @pytest.mark.parametrize("option", ["num_predict", "num_ctx", "stop", "mirostat", "yet_unknown"])

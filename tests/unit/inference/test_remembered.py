@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,8 @@ def test_what_is_not_new_is_not_written_again(remembered: Remembered, tmp_path: 
         b"null",
         b'{"form": 7}',
         b'{"form": {"begin": 1}}',
+        sha256(b'{"form": 7}').hexdigest().encode() + b'\n{"form": 7}',
+        sha256(b"[" * 100_000).hexdigest().encode() + b"\n" + b"[" * 100_000,
     ],
 )
 def test_what_is_damaged_was_never_known_and_is_replaced(
@@ -84,7 +87,9 @@ def test_what_is_damaged_was_never_known_and_is_replaced(
 def test_what_a_later_version_knows_more_is_no_harm(remembered: Remembered, tmp_path: Path) -> None:
     remembered.keep("thing", "d1", ABILITIES)
     (file,) = (tmp_path / "cache").iterdir()
-    file.write_text(file.read_text("utf-8").replace("{", '{"hears": true, ', 1), "utf-8")
+    _, _, value = file.read_bytes().partition(b"\n")
+    more = value.replace(b"{", b'{"hears": true, ', 1)
+    file.write_bytes(sha256(more).hexdigest().encode() + b"\n" + more)
     assert remembered.read("thing", "d1", Abilities) == ABILITIES
 
 

@@ -98,7 +98,9 @@ function unfinished({ state }: Draft): HTMLElement {
     { role: "status" },
     h("span", { class: "stage" }, "Stage 2"),
     h("span", { class: `badge ${state}`, "data-testid": ids.stage(2), "data-value": state }, state.toUpperCase()),
-    state === "writing" ? null : h("span", { class: "quiet" }, "nothing of it is kept"),
+    state === "writing"
+      ? h("button", { "data-testid": ids.cancel, class: "link", onclick: () => host.send({ type: "cancel" }) }, "Cancel")
+      : h("span", { class: "quiet" }, "nothing of it is kept"),
   );
 }
 

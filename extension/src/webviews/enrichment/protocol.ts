@@ -8,4 +8,4 @@ export type Shown = Draft | { result: EnrichResult; state: "whole" };
 export type ToEnrichment = { type: "shown"; shown: Shown; excerpt: string };
 
 /** From the enrichment panel to the extension. */
-export type FromEnrichment = { type: "ready" } | { type: "again" } | { type: "copy" };
+export type FromEnrichment = { type: "ready" } | { type: "again" } | { type: "cancel" } | { type: "copy" };

@@ -10,18 +10,18 @@ import re
 
 # "so" joins only what has a subject of its own: "so empty" does not.
 _SUBJECT = "(?:i|you|he|she|it|we|they|the|my|our|this|nobody|everybody)"
-_JOINING = (
-    "(?:and|but|because|although|though|while|when|until|since"
-    rf"|so(?=\s+{_SUBJECT}\b))"
-)
+_ADDING = rf"(?:and|but|so(?=\s+{_SUBJECT}\b))"
+_SUBORDINATE = "(?:because|although|though|while|when|until|since)"
 # Where a clause ends, in scripts with and without blanks, and at English words that join two.
 _BETWEEN = re.compile(
     r"[.!?…;:,\n。！？；：，、]+|\s[–—-]\s"
-    rf"|\s+{_JOINING}\s+",
+    rf"|\s+(?:{_ADDING}|{_SUBORDINATE})\s+",
     re.IGNORECASE,
 )
-_JOINED = re.compile(rf"\A\W*{_JOINING}\s+", re.IGNORECASE)
-_MARKS = " \t\"'“”‘’«»()[]{}*_-–—"
+# "When I left she wept" begins a sentence, and without its first word is none.
+_JOINED = re.compile(rf"\A\W*(?:(?i:{_ADDING})|{_SUBORDINATE})\s+")
+_MARKS = " \t\"'‘’«»()[]{}*_-–—"
+_QUOTED = re.compile("“[^“”]*”")
 # Less than this is a name, an "ok" or a number; a Chinese or Japanese character says more.
 _LEAST_LETTERS, _LEAST_IDEOGRAPHS = 6, 3
 _IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -33,11 +33,20 @@ MOST_HEAD, MOST_TAIL = 16, 8
 def clauses(text: str) -> tuple[str, ...]:
     """Those of `text` that may name an event, each once, in order; at most 24."""
     found = (" ".join(_JOINED.sub("", part, count=1).split()) for part in _BETWEEN.split(text))
-    stripped = (part.strip(_MARKS) for part in found)
+    stripped = (_closed(part.strip(_MARKS)) for part in found)
     telling = list({part.casefold(): part for part in stripped if _tells(part)}.values())
     if len(telling) <= MOST_HEAD + MOST_TAIL:
         return tuple(telling)
     return (*telling[:MOST_HEAD], *telling[-MOST_TAIL:])
+
+
+def _closed(part: str) -> str:
+    """Of a clause with half a pair of quotes the longest side; one that is a quotation, bare."""
+    if re.search("[“”]", _QUOTED.sub("", part)):
+        part = max(re.split("[“”]", part), key=len)
+    elif _QUOTED.fullmatch(part):
+        part = part[1:-1]
+    return part.strip(_MARKS)
 
 
 def _tells(part: str) -> bool:

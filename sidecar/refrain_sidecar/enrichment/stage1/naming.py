@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -22,7 +21,7 @@ from refrain_sidecar.enrichment.stage1.wording import wording
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.abilities import Abilities
 from refrain_sidecar.inference.choose import Engine
-from refrain_sidecar.inference.remembered import Remembered
+from refrain_sidecar.inference.found_out import FoundOut
 
 LOG = logging.getLogger("refrain")
 
@@ -57,9 +56,7 @@ class Naming:
 
     def __init__(self, asking: Asking, settings: Settings) -> None:
         self._asking = asking
-        self._remembered = Remembered(settings.caching)
-        self._leanings: dict[tuple[str, ...], Leaning] = {}
-        self._observing = asyncio.Lock()
+        self._leanings = FoundOut(asking.chooser, settings, "leaning", Leaning)
 
     async def prepare(self, engine: Engine) -> None:
         """Have the leaning, and the state of the static prefix, before the first text comes."""
@@ -89,16 +86,10 @@ class Naming:
         ]
 
     async def _leaning(self, engine: Engine) -> Leaning:
-        who = (engine.digest, engine.version, prompts.SCORE_HASH)
-        async with self._observing:
-            if who not in self._leanings:
-                known = self._remembered.read("leaning", who, Leaning)
-                if known is None:
-                    texts = [await self.heard(engine, text) for text in ORDINARY]
-                    known = Leaning(leaning(texts))
-                    self._remembered.keep("leaning", who, known)
-                self._leanings[who] = known
-            return self._leanings[who]
+        async def find() -> Leaning:
+            return Leaning(leaning([await self.heard(engine, text) for text in ORDINARY]))
+
+        return await self._leanings.of(engine, find, prompts.SCORE_HASH)
 
     async def _generated(self, engine: Engine, text: str) -> Named:
         schema = feeling(WHEEL.tertiaries)

@@ -19,14 +19,38 @@ _UNKIND = re.compile(
     r"\b(monster|punish\w*|destroy\w*|kill\w*|die|dead|death|evil|worthless|hopeless|doom\w*|blame"
     r"|suffer\w*|hurt (you|your\w*|me|my\w*)|enem(y|ies)|lost soul|your fault|not deserve|waste my"
     r"|(tak\w+|end\w*|los\w+) (my|your|his|her|our|their) (own )?li(fe|ves)|never find your"
-    r"|no ?(one|body) (cares|loves|wants)|(forever|yourself) (lost|alone)"
+    r"|no ?(one|body)( else)? (cares|loves|wants|can|will|to)|(forever|yourself) (lost|alone)"
     r"|(lost|alone) (forever|yourself)|(i|you)('m|’m|'re|’re| am| are) (all |so )?(lost|mine|broken"
     r"|weak|nothing|alone)|lost somewhere|(in|into) the dark\w*|left with nothing"
-    r"|no place for (me|you)|may (you )?never"
-    r"|no ?(one|body) (can|will|to)|(scared|afraid) of (my|your)self|what you have lost"
-    r"|things you have done|you left me|let go of yourself|struggling)\b",
+    r"|no place for (me|you)|may (you )?never|(scared|afraid) of (my|your)self|what you have lost"
+    r"|things you have done|you left me|let go of yourself|struggling|nightmare|devil\w*|hell"
+    r"|hate\w*|cruel\w*|stupid|useless|pathetic|ugly|fools?|losers?|failure|revenge|blood\w*"
+    r"|bleed\w*|drown\w*|grave|corpse|liars?|of lies|a lie|end of (my|your) life"
+    r"|never (forgive|(be )?erased)"
+    r"|no (choice|will|way out|escape|future|hope|love)|without (a heart|hope|(having )?love)"
+    r"|(am|are) no more than|deserve what|take (everything|all) you|much you deserve|too proud"
+    r"|(not|\w+n['’]t) be proud|(born|be|being|are|am) wrong|wrong (you are|with (me|you))"
+    r"|darkness of|darkest place|only (friend|companion|hope|one who (loves|cares))"
+    r"|made you (sad|angry|cry)|see your face|giving up|amends with me|worthy of my"
+    r"|left ((to be )?alone|behind|to my own)|just walk away|but you are"
+    r"|(not|\w+n['’]t) (tell|ask) me|no[\"”]? to yourself"
+    r"|not want to (know|hear)|aren['’]t yours|too much to)\b",
     re.IGNORECASE,
 )
+_NOT = r"(?:not|never|no|nothing|nobody|cannot|too|\w+n['’]t)\b"
+# Words that make a denial a comfort: "you are not alone", "I will never forget your smile".
+_COMFORT = (
+    r"(?![^.;:!?]*\b(?:alone|have to|need|worry|fear|afraid|forg[eo]t\w*|go wrong|late|impossible"
+    r"|rush|leave you|part with|let (?:you|any\w*)|give up on|angry at|lie to)\b)"
+)
+# What is said against the reader: "You can't …", "I will not … your …".
+_AGAINST = re.compile(
+    rf"(?:^(?:what )?|[.;:!?,]\s*|\b(?:and|but) )you(?:['’]re)?\b{_COMFORT}(?: \w+){{0,3}} {_NOT}"
+    rf"|\bI\b{_COMFORT}(?:['’]m)?(?: \w+)? {_NOT}[^.;:!?,]*\byour?\b",
+    re.IGNORECASE,
+)
+# Half of a comparison.
+_HANGING = re.compile(r"the (more|less) [^,]*", re.IGNORECASE)
 # How a sentence about somebody begins, or what it holds, and not a thing to do.
 _TELLING = re.compile(
     r".*\b(me|my|i|we|us|can't|can’t|cannot)\b|(i|we|you|he|she|it|they|this|that|these|those|there|my|your|our|his|her|the|an?|if|when"
@@ -52,12 +76,14 @@ def check_writing(answer: Any) -> None:
 
 
 def check_line(text: str, taken: Collection[str]) -> None:
-    """Raises ValueError for a line that says nothing, is unkind, a repeat, or of the form."""
+    """Raises ValueError for a line that says nothing, leaves off, is unkind, or there already."""
     if len(text) < _LEAST or sum(char.isalpha() for char in text) < _LEAST // 2:
         raise ValueError(f"{text!r} says nothing")
     if found := _FORM.search(text):
         raise ValueError(f"{text!r} repeats the form ({found.group()!r})")
-    if found := _UNKIND.search(text):
+    if _HANGING.fullmatch(text):
+        raise ValueError(f"{text!r} leaves off")
+    if found := _UNKIND.search(text) or _AGAINST.search(text):
         raise ValueError(f"{text!r} is unkind ({found.group()!r})")
     if any(
         _bare(text).startswith(_bare(one)) or _bare(one).startswith(_bare(text)) for one in taken

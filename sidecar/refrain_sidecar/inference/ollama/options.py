@@ -6,6 +6,7 @@ adds nothing to it but `num_predict` and `stop`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -45,6 +46,8 @@ SPEED_ONLY = frozenset(
 # Ollama's own defaults, said aloud: another engine has others, and an answer must not depend on
 # which one fills the gap.
 _SAMPLING = {"top_k": 40, "top_p": 0.9, "min_p": 0.0}
+# Longer than the pause between two requests for one text, shorter than a person's between two.
+_BETWEEN_REQUESTS = "2s"
 
 
 def frozen_options(inference: InferenceSettings, num_thread: int) -> Mapping[str, Any]:
@@ -58,6 +61,13 @@ def frozen_options(inference: InferenceSettings, num_thread: int) -> Mapping[str
             **_SAMPLING,
         }
     )
+
+
+def stays_loaded(inference: InferenceSettings) -> str | int:
+    """The `keep_alive` of every request: not 0, which unloads after each of those for one text."""
+    # However it is written, "0", "0m" or "0.0s", no time has no other digit.
+    some = re.search(r"[1-9]", str(inference.keep_alive))
+    return inference.keep_alive if some else _BETWEEN_REQUESTS
 
 
 def shaping_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
