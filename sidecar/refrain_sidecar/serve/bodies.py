@@ -9,6 +9,8 @@ from typing import Final
 
 from starlette.types import Receive
 
+from refrain_sidecar.serve.leaving import ClientLeftError
+
 try:
     import zstandard
 except ImportError:  # native, bound to one Python version: whoever has it is served
@@ -21,10 +23,6 @@ _READ_TOGETHER: Final = 64 * 1024 * 1024
 
 
 _BROKEN: Final = (zlib.error, *(() if zstandard is None else (zstandard.ZstdError,)))
-
-
-class ClientLeftError(Exception):
-    """The client closed its connection."""
 
 
 class Bodies:
@@ -75,12 +73,6 @@ async def rest_of(parts: list[bytes], receive: Receive) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
         if part := message.get("body", b""):
             yield part
-
-
-async def left(receive: Receive) -> None:
-    """Wait until the client has closed its connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def plain(body: bytes, encoding: str) -> bytes | None:
