@@ -11,8 +11,8 @@ from refrain_sidecar.config.settings import ServeSettings
 from refrain_sidecar.serve.asking import Asking
 from refrain_sidecar.serve.bodies import Bodies, rest_of
 from refrain_sidecar.serve.counting import Counters
-from refrain_sidecar.serve.digests import Digests
 from refrain_sidecar.serve.endpoints import ENDPOINTS
+from refrain_sidecar.serve.engines import Engines
 from refrain_sidecar.serve.figures import InFlight
 from refrain_sidecar.serve.gate import Gate
 from refrain_sidecar.serve.incoming import Incoming
@@ -23,19 +23,18 @@ from refrain_sidecar.serve.replies import BrokenOffError, begin, end, fail, more
 from refrain_sidecar.serve.runs import Run
 from refrain_sidecar.serve.stored import for_anyone
 from refrain_sidecar.serve.understanding import Request, Understanding
-from refrain_sidecar.serve.upstream import UnreachableError, Upstream
+from refrain_sidecar.serve.upstream import UnreachableError
 
 PAGE = "/refrain"
 
 
 class Proxy:
-    """One engine behind one cache. Belongs to one event loop; `page` answers below `/refrain`."""
+    """The engines behind one cache. Belongs to one event loop; `page` answers below `/refrain`."""
 
     def __init__(
         self,
         cache: AsyncCache,
-        upstream: Upstream,
-        digests: Digests,
+        engines: Engines,
         gate: Gate,
         settings: ServeSettings,
         changed: Callable[[], None],
@@ -43,10 +42,10 @@ class Proxy:
         self._gate = gate
         self._bodies = Bodies()
         self.counters = Counters(changed)
-        self._understanding = Understanding(digests, settings, self.counters)
+        self._understanding = Understanding(engines, settings, self.counters)
         self._replaying = Replaying(cache)
-        self._asking = Asking(cache, upstream, digests, settings)
-        self._passing = Passing(upstream, digests, self.counters)
+        self._asking = Asking(cache, settings)
+        self._passing = Passing(engines, self.counters)
         self.page: ASGIApp | None = None
 
     def in_flight(self) -> list[InFlight]:
@@ -82,13 +81,13 @@ class Proxy:
         try:
             if not whole:
                 content = rest_of(parts, came.receive)
-                await self._passing.on(came, content, "detail=too-large")
+                await self._passing.unkept(came, content, "detail=too-large")
                 return
             body = b"".join(parts)
             parts.clear()
             request = await self._understanding.of(came, body)
             if request is None:
-                await self._passing.on(came, body, "detail=not-understood")
+                await self._passing.unkept(came, body, "detail=not-understood")
             elif request.policy == "off":
                 await self._passing.counted(request, "detail=off")
             elif request.policy == "auto" and not request.asked.repeats:

@@ -10,12 +10,11 @@ from typing import Any
 
 from refrain_cache import AsyncCache, Outcome, OwnerFailedError
 from refrain_sidecar.config.settings import ServeSettings
-from refrain_sidecar.serve.digests import Digests
 from refrain_sidecar.serve.figures import InFlight
 from refrain_sidecar.serve.runs import KEPT_BYTES, Run
 from refrain_sidecar.serve.stored import Answer, Headers, end_to_end
 from refrain_sidecar.serve.understanding import Request
-from refrain_sidecar.serve.upstream import UnreachableError, Upstream
+from refrain_sidecar.serve.upstream import UnreachableError
 from refrain_sidecar.serve.vectors import FOR_EVER, Vectors, cut
 from refrain_sidecar.serve.wholeness import UnkeptError, tokens_of
 
@@ -25,12 +24,8 @@ log = logging.getLogger("refrain.serve")
 class Asking:
     """The runs under way. Belongs to one event loop."""
 
-    def __init__(
-        self, cache: AsyncCache, upstream: Upstream, digests: Digests, settings: ServeSettings
-    ) -> None:
+    def __init__(self, cache: AsyncCache, settings: ServeSettings) -> None:
         self._cache = cache
-        self._upstream = upstream
-        self._digests = digests
         self._ttl = settings.ttl
         self._runs: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -161,13 +156,14 @@ class Asking:
         if body is not request.body:
             given = [pair for pair in given if pair[0] != b"content-encoding"]
         given.append((b"content-length", str(len(body)).encode()))
-        response = await self._upstream.open("POST", came.raw_path, given, body)
+        upstream = request.engine.upstream
+        response = await upstream.open("POST", came.raw_path, given, body)
         async with aclosing(response):
             headers = end_to_end(response.headers.raw)
             if run is not None:
                 run.begin(response.status_code, headers)
             size = 0
-            async for chunk in self._upstream.body_of(response):
+            async for chunk in upstream.body_of(response):
                 size += len(chunk)
                 if size <= KEPT_BYTES:
                     chunks.append(chunk)
@@ -180,8 +176,9 @@ class Asking:
         return response.status_code, headers
 
     async def _check_still(self, request: Request) -> None:
-        self._digests.changed()
-        now = await self._digests.of(request.asked.model)
+        digests = request.engine.digests
+        digests.changed()
+        now = await digests.of(request.asked.model)
         before = request.behind
         if now is None or (now.digest, now.version) != (before.digest, before.version):
             raise UnkeptError("the model changed meanwhile")

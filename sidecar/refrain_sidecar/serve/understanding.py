@@ -12,7 +12,8 @@ from refrain_sidecar.serve import policy
 from refrain_sidecar.serve.asked import Asked, fingerprint_of, read
 from refrain_sidecar.serve.bodies import plain
 from refrain_sidecar.serve.counting import Counters, Counting, client_of
-from refrain_sidecar.serve.digests import Behind, Digests
+from refrain_sidecar.serve.digests import Behind
+from refrain_sidecar.serve.engines import Engine, Engines
 from refrain_sidecar.serve.incoming import Incoming
 from refrain_sidecar.serve.policy import Policy
 
@@ -28,6 +29,7 @@ class Request:
     body: bytes
     asked: Asked
     policy: Policy
+    engine: Engine
     behind: Behind
     fp: Fingerprint
     client: str
@@ -51,8 +53,8 @@ class Request:
 class Understanding:
     """Makes a `Request` of what came."""
 
-    def __init__(self, digests: Digests, settings: ServeSettings, counters: Counters) -> None:
-        self._digests = digests
+    def __init__(self, engines: Engines, settings: ServeSettings, counters: Counters) -> None:
+        self._engines = engines
         self._settings = settings
         self._counters = counters
         self._turns: Counter[str] = Counter()
@@ -64,7 +66,7 @@ class Understanding:
         asked = None if decoded is None else read(came.path, decoded)
         if asked is None:
             return None
-        behind = await self._digests.of(asked.model)
+        engine, behind = await self._engines.of(asked.model)
         if behind is None:
             return None
         try:
@@ -75,7 +77,7 @@ class Understanding:
         force = policy.in_force(said, came.by_path, asked.model, settings.rules, settings.policy)
         client = client_of(came.by_name.get(b"user-agent", b"").decode("latin-1"))
         counting = self._counters.of(client, asked.model, came.path)
-        return Request(came, body, asked, force, behind, fp, client, counting)
+        return Request(came, body, asked, force, engine, behind, fp, client, counting)
 
     def _fingerprint(self, asked: Asked, behind: Behind, header: bytes | None) -> Fingerprint:
         fp = fingerprint_of(asked, behind.digest, behind.version)
