@@ -10,19 +10,21 @@ import asyncio
 import json
 import os
 import random
+import re
 import tempfile
 import time
 from collections import Counter
+from contextlib import aclosing
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import httpx
 import psutil
 from attrs import define, field
 from rich.console import Console
 from tests.bench.cache.report import Bar, Section
 from tests.bench.serve import servers
+from tests.bench.serve.many_wires import Reply, Wires
 from tests.bench.serve.speaking import MODEL, answer, vectors
 
 MINUTES: Final = float(os.environ.get("SOAK_MINUTES", "30"))
@@ -51,8 +53,8 @@ class Seen:
 class Asking:
     """One request of some kind at a time, its answer compared with what it has to be."""
 
-    def __init__(self, http: httpx.AsyncClient, seen: Seen, chance: random.Random) -> None:
-        self._http = http
+    def __init__(self, wires: Wires, seen: Seen, chance: random.Random) -> None:
+        self._wires = wires
         self._seen = seen
         self._chance = chance
         self._new = 0
@@ -73,7 +75,7 @@ class Asking:
         self._seen.kinds[kind.__name__] += 1
         try:
             await kind()
-        except (httpx.HTTPError, AssertionError) as error:
+        except (OSError, AssertionError) as error:
             self._seen.failed[f"{kind.__name__}: {error!r}"[:200]] += 1
 
     async def hit(self) -> None:
@@ -98,9 +100,9 @@ class Asking:
         texts = [f"text {self._chance.randrange(400)}" for _ in range(7)]
         texts.append(f"text {self._number()} of its own")
         body = json.dumps({"model": MODEL, "input": texts}).encode()
-        reply = await self._http.post("/api/embed", content=body)
+        reply = await self._wires.ask("/api/embed", body)
         self._note(reply)
-        if reply.json()["embeddings"] != vectors(texts):
+        if json.loads(reply.body)["embeddings"] != vectors(texts):
             self._seen.wrong.append(f"embed {texts}")
 
     async def passed(self) -> None:
@@ -113,12 +115,13 @@ class Asking:
         body = _chat(f"left {number}", _COLD)
         whole, parts = b"".join(answer("/api/chat", body)), self._chance.randrange(10)
         came = b""
-        async with self._http.stream("POST", "/api/chat", content=body) as reply:
-            async for chunk in reply.aiter_raw():
-                came += chunk
+        async with aclosing(self._wires.asking("/api/chat", body)) as coming:
+            async for raw in coming:
+                came = raw
                 parts -= 1
                 if parts < 0:
                     break
+        came = b"".join(re.findall(rb"\r\n(\{[^\r]*\n)", came))
         if not whole.startswith(came):
             self._seen.wrong.append(f"left {number}")
 
@@ -129,14 +132,14 @@ class Asking:
         await self._sent(path, json.dumps(asked).encode())
 
     async def _sent(self, path: str, body: bytes) -> None:
-        reply = await self._http.post(path, content=body)
+        reply = await self._wires.ask(path, body)
         self._note(reply)
-        if reply.content != b"".join(answer(path, body)):
+        if reply.body != b"".join(answer(path, body)):
             self._seen.wrong.append(f"{path} {body[:200]!r}")
 
-    def _note(self, reply: httpx.Response) -> None:
-        assert reply.status_code == 200, reply.status_code
-        self._seen.notes[reply.headers.get("cache-status", "passed through")] += 1
+    def _note(self, reply: Reply) -> None:
+        assert reply.status == 200, reply.status
+        self._seen.notes[reply.note or "passed through"] += 1
 
     def _number(self) -> int:
         self._new += 1
@@ -151,24 +154,24 @@ def _chat(prompt: str, options: dict[str, Any]) -> bytes:
 async def soak(url: str, proxy: psutil.Process, minutes: float) -> Seen:
     """Load on the proxy at `url` for so long."""
     seen = Seen()
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=16)
-    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits, trust_env=False) as http:
-        asking = Asking(http, seen, random.Random(6))
-        under_way: set[asyncio.Task[None]] = set()
-        began = next_at = sampled = time.monotonic()
-        while (now := time.monotonic()) < began + minutes * 60:
-            if now >= sampled:
-                sampled += _SAMPLE_S
-                seen.rss.append(proxy.memory_info().rss / _MIB)
-                seen.fds.append(proxy.num_fds())
-            while len(under_way) >= _AT_ONCE:
-                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-            task = asyncio.ensure_future(asking.any())
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
-            next_at = max(next_at + 1 / PER_SECOND, now)
-            await asyncio.sleep(next_at - time.monotonic())
-        await asyncio.gather(*under_way)
+    wires = Wires(url)
+    asking = Asking(wires, seen, random.Random(6))
+    under_way: set[asyncio.Task[None]] = set()
+    began = next_at = sampled = time.monotonic()
+    while (now := time.monotonic()) < began + minutes * 60:
+        if now >= sampled:
+            sampled += _SAMPLE_S
+            seen.rss.append(proxy.memory_info().rss / _MIB)
+            seen.fds.append(proxy.num_fds())
+        while len(under_way) >= _AT_ONCE:
+            await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.ensure_future(asking.any())
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        next_at = max(next_at + 1 / PER_SECOND, now)
+        await asyncio.sleep(next_at - time.monotonic())
+    await asyncio.gather(*under_way)
+    wires.close()
     return seen
 
 
