@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,11 @@ from tests.serve.upstreams import MODEL, hand_made
 
 from refrain_cache import AsyncCache
 from refrain_sidecar.serve.hosting import Hosting
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 WARM: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
 COLD = {**WARM, "options": {"temperature": 0}}
@@ -182,17 +189,20 @@ async def test_no_prompt_and_no_answer_is_written_in_plain(
     assert json.dumps(MODEL).encode() in raw  # what is there was looked at
 
 
-async def test_bodies_in_gzip_have_the_key_of_what_they_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+async def test_packed_bodies_have_the_key_of_what_they_hold(tmp_path: Path, encoding: str) -> None:
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstd.compress}[encoding]
+    packed_as = {"content-encoding": encoding}
     async with (
         hand_made() as upstream,
         proxied(tmp_path, upstream.url) as proxy,
         httpx.AsyncClient(base_url=proxy.url, trust_env=False) as http,
     ):
         assert await ask(http, COLD) == "fwd=miss"
-        packed = gzip.compress(json.dumps(COLD).encode())
-        reply = await http.post("/api/chat", content=packed, headers={"content-encoding": "gzip"})
+        packed = pack(json.dumps(COLD).encode())
+        reply = await http.post("/api/chat", content=packed, headers=packed_as)
         assert reply.headers["cache-status"] == "refrain; hit"
-        bomb = gzip.compress(b" " * 50_000_000)
-        reply = await http.post("/api/chat", content=bomb, headers={"content-encoding": "gzip"})
-        assert reply.headers["cache-status"] == "refrain; fwd=bypass; detail=not-understood"
-        assert upstream.asked[-1] == bomb
+        for unread in (pack(b" " * 50_000_000), packed[:-3], b"neither"):
+            reply = await http.post("/api/chat", content=unread, headers=packed_as)
+            assert reply.headers["cache-status"] == "refrain; fwd=bypass; detail=not-understood"
+            assert upstream.asked[-1] == unread

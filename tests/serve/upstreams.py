@@ -23,17 +23,20 @@ def line(number: int, *, done: bool = False) -> bytes:
 class HandMade:
     """Answers /api/chat with `lines` lines, `pause` seconds apart, broken off after `cut` bytes.
 
-    `asked` are the bodies it got, `open` the answers under way, `broken` how many clients left.
+    While it `hangs` it tells nothing of its models. `asked` are the bodies it got, `open` the
+    answers under way, `broken` how many clients left.
     """
 
     lines: int = 20
     pause: float = 0.0
     cut: int | None = None
     digest: str = "d1"
+    hangs: bool = False
     asked: list[bytes] = field(factory=list)
     open: int = 0
     broken: int = 0
     url: str = ""
+    connections: set[asyncio.StreamWriter] = field(factory=set)
 
     @property
     def whole(self) -> bytes:
@@ -42,6 +45,7 @@ class HandMade:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
+        self.connections.add(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 path = head.split(b" ", 2)[1].decode()
@@ -57,9 +61,12 @@ class HandMade:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self.connections.discard(writer)
             writer.close()
 
     async def _tell(self, writer: asyncio.StreamWriter, path: str) -> None:
+        while self.hangs:  # noqa: ASYNC110 - a test ends it
+            await asyncio.sleep(0.01)
         tag = {"name": MODEL, "model": MODEL, "digest": self.digest, "size": 1, "details": {}}
         said = {"/api/tags": {"models": [tag]}, "/api/version": {"version": "1"}}.get(path, {})
         body = json.dumps(said).encode()
@@ -103,15 +110,17 @@ class HandMade:
 
 
 @asynccontextmanager
-async def hand_made(**how: object) -> AsyncIterator[HandMade]:
-    """A server of one's own on a free port."""
+async def hand_made(port: int = 0, **how: object) -> AsyncIterator[HandMade]:
+    """A server of one's own, on a free port."""
     upstream = HandMade(**how)  # type: ignore[arg-type]
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", port)
     upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield upstream
     finally:
         server.close()
+        for writer in upstream.connections:
+            writer.transport.abort()
 
 
 @define(eq=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from refrain_sidecar.cli import show
-from refrain_sidecar.cli.models import fetch_embedded
+from refrain_sidecar.cli.models import fetched_on_demand
 from refrain_sidecar.cli.session import Session, json_option, pass_session
 from refrain_sidecar.protocol import EnrichParams, EnrichProgress, EnrichResult, WarmParams
 
@@ -42,7 +42,7 @@ def enrich(
     try:
         result = _enriched(session, params)
     except NoEngine as error:
-        if as_json or not _fetched(session, error.message):
+        if as_json or not fetched_on_demand(session, error.message):
             raise
         result = _enriched(session, params)
     session.give(result, as_json, show.enrichment)
@@ -51,25 +51,6 @@ def enrich(
 def _enriched(session: Session, params: EnrichParams) -> EnrichResult:
     with session.messages.status("Enriching…"):
         return session.run(lambda service: service.enrich(params))
-
-
-def _fetched(session: Session, why: str) -> bool:
-    """Whether the embedded engine was missing and whoever sits at the terminal had it fetched."""
-    from refrain_sidecar.inference.models import installed
-    from refrain_sidecar.inference.models.fetch_failures import FetchFailed
-    from refrain_sidecar.inference.models.fetching import missing_bytes
-
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or installed() is not None:
-        return False
-    try:
-        size = show.size(missing_bytes())
-    except FetchFailed:
-        return False
-    session.messages.print(why, markup=False)
-    if not click.confirm(f"Fetch the small embedded model now ({size})?", default=True, err=True):
-        sys.exit(1)  # why has just been said
-    fetch_embedded(session)
-    return True
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TextIO
 
@@ -50,6 +51,25 @@ def fetch_embedded(session: Session) -> None:
     where = fetched.installed
     done = f"fetched ({show.size(fetched.bytes)})" if fetched.bytes else "is already here"
     session.console.print(f"{where.model} {done}: {where.weights}", soft_wrap=True)
+
+
+def fetched_on_demand(session: Session, why: str) -> bool:
+    """Whether the embedded engine was missing and whoever sits at the terminal had it fetched."""
+    from refrain_sidecar.inference.models import installed
+    from refrain_sidecar.inference.models.fetch_failures import FetchFailed
+    from refrain_sidecar.inference.models.fetching import missing_bytes
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or installed() is not None:
+        return False
+    try:
+        size = show.size(missing_bytes())
+    except FetchFailed:
+        return False
+    session.messages.print(why, markup=False)
+    if not click.confirm(f"Fetch the small embedded model now ({size})?", default=True, err=True):
+        sys.exit(1)  # why has just been said
+    fetch_embedded(session)
+    return True
 
 
 @models.command("list")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from refrain_sidecar.cli.models import fetched_on_demand
 from refrain_sidecar.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def serve(
     from attrs import evolve
 
     from refrain_sidecar.config import load_settings
+    from refrain_sidecar.inference.errors import NoEngine
 
     settings = load_settings(session.config_path)
     asked = {"port": port, "upstream": upstream, "policy": policy}
@@ -60,7 +62,12 @@ def serve(
     keys = _keys(session, api_key_file)
     if host not in ("127.0.0.1", "localhost", "::1") and not keys:
         session.fail(f"To serve {host} to others, give --api-key-file.", status=2)
-    asyncio.run(_serve(session, settings, host, keys))
+    try:
+        asyncio.run(_serve(session, settings, host, keys))
+    except NoEngine as error:
+        if not fetched_on_demand(session, error.message):
+            raise
+        asyncio.run(_serve(session, settings, host, keys))
 
 
 def _keys(session: Session, file: Path | None) -> list[str]:
@@ -96,7 +103,8 @@ async def _serve(session: Session, settings: Settings, host: str, keys: list[str
             )
             if not state.reachable:
                 session.messages.print(
-                    "The engine does not answer yet; what was asked before is replayed."
+                    "The engine does not answer yet; what was asked before is replayed. "
+                    "Start Ollama, or run `refrain models fetch`."
                 )
             await stopped.wait()
         finally:

@@ -66,7 +66,7 @@ class EngineChooser:
         self._inference = settings.inference
         self._last_known = LastKnown(settings)
         self.ollama = ToOllama(settings)
-        self._embedded = ToEmbedded(settings, num_thread)
+        self.embedded = ToEmbedded(settings, num_thread)
         self.found: Engine | Offline | None = None
         self.problem: str | None = None
         self.why: str | None = None
@@ -155,7 +155,7 @@ class EngineChooser:
             self._looking_now.cancel()
             await asyncio.gather(self._looking_now, return_exceptions=True)
         await self.ollama.close()
-        await self._embedded.close()
+        await self.embedded.close()
 
     # --- choosing ---------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class EngineChooser:
 
     async def _reach(self, name: EngineName) -> Engine:
         try:
-            reached = await (self.ollama.look() if name == "ollama" else self._embedded.start())
+            reached = await (self.ollama.look() if name == "ollama" else self.embedded.start())
         except InferenceError as error:
             before = self._failures.get(name)
             if before is None or before.message != error.message:
@@ -233,7 +233,7 @@ class EngineChooser:
         if engine is None:
             return None
         embedded = engine.name == "embedded"
-        if embedded and not self._embedded.alive:
+        if embedded and not self.embedded.alive:
             log.warning("The embedded engine has ended; it is started anew.")
             self.forget()
             return None

@@ -1,4 +1,4 @@
-"""The proxy in the sidecar: begun and ended on request, and begun anew by a new configuration."""
+"""The proxy in the sidecar: begun and ended on request, and anew where a new configuration asks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from refrain_sidecar.config.settings import Settings
+from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
 from refrain_sidecar.protocol import ServeAction, ServeState
-from refrain_sidecar.service.assembly import Assembly
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.service import Service
 
@@ -32,7 +33,8 @@ class Serving:
         self._background = background
         self._changed = changed
         self._hosting: Hosting | None = None
-        self._parts: Assembly | None = None
+        self._under: Settings | None = None
+        self._embedded: ToEmbedded | None = None
         self._held = AsyncExitStack()
         # A start asked for during a stop waits for its end: both want the same port.
         self._turn = asyncio.Lock()
@@ -52,9 +54,14 @@ class Serving:
         return self.state
 
     def follow(self) -> None:
-        """Under a changed configuration its cache is another one, and its port may be."""
-        if self._hosting is not None and self._parts is not self._service().parts:
-            self._parts = self._service().parts  # once for each change
+        """Serve anew where a changed configuration concerns it: streams under way are cut."""
+        settings = self._service().parts.settings
+        if self._hosting is None or self._under is None or settings is self._under:
+            return
+        # Once for each change.
+        before, self._under = self._under, settings
+        # A new configuration has an embedded engine of its own, and one is enough.
+        if _concerns(before, settings) or self._embedded_runs:
             self._background.start(self._move(), "Serving under the new configuration")
 
     async def close(self) -> None:
@@ -67,13 +74,18 @@ class Serving:
                 await self._end()
                 await self._begin()
 
+    @property
+    def _embedded_runs(self) -> bool:
+        return self._embedded is not None and self._embedded.alive
+
     async def _begin(self) -> None:
         # Its HTTP server takes a tenth of a second to load: only for those who serve.
         from refrain_sidecar.serve.hosting import Hosting
 
         # Held open: what an old configuration made closes when its last user has left.
-        self._parts = parts = await self._held.enter_async_context(self._service().parts)
-        self._hosting = hosting = Hosting(parts.settings, parts.cache)
+        parts = await self._held.enter_async_context(self._service().parts)
+        self._under, self._embedded = parts.settings, parts.chooser.embedded
+        self._hosting = hosting = Hosting(parts.settings, parts.cache, embedded=self._embedded)
         self._held.push_async_callback(hosting.close)
         self._held.callback(hosting.subscribe(self._changed))
         await hosting.start()
@@ -83,3 +95,8 @@ class Serving:
         self._hosting = None
         await self._held.aclose()
         self._changed()
+
+
+def _concerns(before: Settings, now: Settings) -> bool:
+    mine = [(s.serve, s.caching, s.networking, s.inference.base_url) for s in (before, now)]
+    return mine[0] != mine[1]

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import zlib
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import Receive
 
+from refrain_sidecar.serve.leaving import ClientLeftError
+
+zstd: Any
 try:
-    import zstandard
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
 except ImportError:  # native, bound to one Python version: whoever has it is served
-    zstandard = None
+    zstd = None
 
 # A photograph in base64 fits. What is longer is passed on as it comes, and not kept.
 READ_BYTES: Final = 16 * 1024 * 1024
 # All that is being read at once.
 _READ_TOGETHER: Final = 64 * 1024 * 1024
-
-
-_BROKEN: Final = (zlib.error, *(() if zstandard is None else (zstandard.ZstdError,)))
-
-
-class ClientLeftError(Exception):
-    """The client closed its connection."""
+# RFC 9659: what larger a window a body may ask for, nobody has to grant.
+_ZSTD_WINDOW_LOG: Final = 23
+_BROKEN: Final = (zlib.error, *(() if zstd is None else (zstd.ZstdError,)))
 
 
 class Bodies:
@@ -77,12 +80,6 @@ async def rest_of(parts: list[bytes], receive: Receive) -> AsyncIterator[bytes]:
             yield part
 
 
-async def left(receive: Receive) -> None:
-    """Wait until the client has closed its connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 async def plain(body: bytes, encoding: str) -> bytes | None:
     """`body` without its `Content-Encoding`; None for what cannot be decoded, or is too large."""
     if encoding in ("", "identity"):
@@ -93,13 +90,13 @@ async def plain(body: bytes, encoding: str) -> bytes | None:
 def _decoded(body: bytes, encoding: str) -> bytes | None:
     try:
         if encoding in ("gzip", "deflate"):
-            unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
-            whole = unpacking.decompress(body, READ_BYTES)
-            return whole if unpacking.eof else None
-        if encoding == "zstd" and zstandard is not None:
-            reader = zstandard.ZstdDecompressor().stream_reader(body)
-            whole = reader.read(READ_BYTES + 1)
-            return whole if len(whole) <= READ_BYTES else None
+            unpacking: Any = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        elif encoding == "zstd" and zstd is not None:
+            limit = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG}
+            unpacking = zstd.ZstdDecompressor(options=limit)
+        else:
+            return None
+        whole: bytes = unpacking.decompress(body, READ_BYTES)
+        return whole if unpacking.eof else None
     except _BROKEN:
         return None
-    return None

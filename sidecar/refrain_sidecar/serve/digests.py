@@ -22,6 +22,8 @@ log = logging.getLogger("refrain.serve")
 # As old as a digest may be, in seconds, and how old before it is looked up behind the replies.
 _OLDEST_S, _AGEING_S = 2.0, 1.0
 _LOOK_LONGEST_S = 2.0
+# An engine that took longer to give no answer hangs: nobody waits for it again until it gives one.
+_PATIENCE_S = 0.5
 
 
 @frozen
@@ -55,19 +57,26 @@ class Digests:
     ) -> None:
         self._client = OllamaClient(base_url, evolve(networking, retries=0), engine, key)
         self._remembered = Remembered(caching)
-        self._name = ["serve", base_url]
+        # The embedded engine's address is another one each time.
+        self._name = ["serve", base_url if engine == "ollama" else engine]
         self._tick = tick
         self._known: Known | None = None
         self._tags: tuple[ModelTag, ...] = ()
         self._found: dict[str, Behind | None] = {}
         self._looked_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
+        self._hangs = False
         self.reachable = False
 
     @property
     def version(self) -> str | None:
         """The engine's version as last heard."""
         return None if self._known is None else self._known.version
+
+    @property
+    def away(self) -> bool:
+        """Whether nobody is there: one that hangs may only be busy."""
+        return not (self.reachable or self._hangs)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -78,21 +87,26 @@ class Digests:
 
     def changed(self) -> None:
         """What is behind a name may be something else from now on."""
+        self._hangs = False
         self._looked_at = float("-inf")
         self._looking = None  # what is on its way may have been read before
 
     async def of(self, model: str) -> Behind | None:
         """What `model` stands for; None where no such model is known."""
-        # A second time where a name may have changed while the first was under way.
-        for _ in range(2):
-            age = self._tick() - self._looked_at
-            if age > _OLDEST_S:
-                await self.look()
-        if _AGEING_S < age <= _OLDEST_S:
-            self._start()
+        await self.fresh()
         if model not in self._found:
             self._found[model] = self._find(model)
         return self._found[model]
+
+    async def fresh(self) -> None:
+        """Look again where the last look is too old, and wait for it unless the engine hangs."""
+        # A second time where a name may have changed while the first was under way.
+        for _ in range(2):
+            age = self._tick() - self._looked_at
+            if age > _OLDEST_S and not self._hangs:
+                await self.look()
+        if age > _AGEING_S:
+            self._start()
 
     async def look(self) -> None:
         """Ask the engine now. One question serves all that wait."""
@@ -115,12 +129,13 @@ class Digests:
             return  # what was read may be out of date: the look that was begun since knows
         if tags is None:
             # From its end on: who does not answer is not waited for by every request.
-            looked_at = self._tick()
+            began, looked_at = looked_at, self._tick()
+            self._hangs = looked_at - began > _PATIENCE_S
             self.reachable = False
             if self._known is None:
                 self._known = self._remembered.read("models", self._name, Known)
         else:
-            self.reachable = True
+            self.reachable, self._hangs = True, False
             self._tags = tags
             known = Known(version.version, {tag.name: tag.digest for tag in tags})
             if known != self._known:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -16,18 +15,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from refrain_cache import AsyncCache
-from refrain_sidecar.config.settings import AUTO, Settings
+from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.http.listener import listener
 from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
-from refrain_sidecar.protocol import EngineName, ServeState
+from refrain_sidecar.protocol import ServeState
 from refrain_sidecar.serve.app import PAGE, Proxy
-from refrain_sidecar.serve.digests import Digests
+from refrain_sidecar.serve.engines import Engines
 from refrain_sidecar.serve.gate import Gate
 from refrain_sidecar.serve.listening import Listening
 from refrain_sidecar.serve.page import Page
-from refrain_sidecar.serve.upstream import Upstream
 
 log = logging.getLogger("refrain.serve")
 
@@ -41,7 +39,8 @@ _STATE: Final = f"{PAGE}/state"
 class Hosting:
     """Runs the proxy, or shares the one that runs. Belongs to one event loop.
 
-    `host` other than loopback needs `keys`: every request then brings one.
+    `host` other than loopback needs `keys`: every request then brings one. `embedded` is another's
+    way to the embedded engine, to be used and left open; without it there is one of its own.
     """
 
     def __init__(
@@ -51,6 +50,7 @@ class Hosting:
         *,
         host: str = LOOPBACK,
         keys: Sequence[str] = (),
+        embedded: ToEmbedded | None = None,
         share: bool = True,
     ) -> None:
         if host not in (LOOPBACK, "localhost", "::1") and not keys:
@@ -62,9 +62,9 @@ class Hosting:
         self._share = share
         self._listeners: list[Callable[[], None]] = []
         self._state = ServeState(False, policy=settings.serve.policy)
-        self._embedded: ToEmbedded | None = None
-        self._upstream: Upstream | None = None
-        self._digests: Digests | None = None
+        self._embedded = embedded
+        self._own: ToEmbedded | None = None
+        self._engines: Engines | None = None
         self._proxy: Proxy | None = None
         self._page: Page | None = None
         self._listening: Listening | None = None
@@ -74,12 +74,15 @@ class Hosting:
     @property
     def state(self) -> ServeState:
         """Whether it runs and where, with its counts."""
-        if self._proxy is None or self._digests is None:
+        if self._proxy is None or self._engines is None:
             return self._state
         totals = self._proxy.counters.figures.totals
+        engine = self._engines.in_force
         return evolve(
             self._state,
-            reachable=self._digests.reachable,
+            upstream=engine.base_url,
+            engine=engine.name,
+            reachable=engine.digests.reachable,
             hits=totals.hits + totals.coalesced,
             misses=totals.misses,
             passed=totals.passed,
@@ -97,11 +100,16 @@ class Hosting:
         return unsubscribe
 
     async def start(self) -> ServeState:
-        """Serve. Never raises for a port that is taken: `error` says so, or `shared` by whom."""
+        """Serve. Never raises for a port that is taken: `error` says so, or `shared` by whom.
+
+        Raises InferenceError where the embedded engine is named and cannot be started.
+        """
         async with self._changing:
-            if not self._state.running:
-                await self._start()
-        self._changed()
+            try:
+                if not self._state.running:
+                    await self._start()
+            finally:
+                self._changed()
         return self.state
 
     async def stop(self) -> ServeState:
@@ -146,23 +154,20 @@ class Hosting:
             if self._sharing is None or self._sharing.done():
                 self._sharing = asyncio.get_running_loop().create_task(self._share_on())
             return
+        self._engines = engines = Engines(
+            self._settings,
+            self._embedded or self._own_embedded(),
+            self._changed,
+            keep_clients_key=not self._gate.demands_key,
+        )
         try:
-            base_url, engine, key = await self._reach()
-        except BaseException:
+            await engines.open()
+        except BaseException as error:
             sock.close()
+            await self._end()
+            self._state = evolve(self._state, running=False, error=str(error))
             raise
-        self._upstream = Upstream(base_url, key, keep_clients_key=not self._gate.demands_key)
-        self._digests = Digests(
-            base_url,
-            engine,
-            key,
-            self._settings.networking,
-            self._settings.caching,
-            time.monotonic,
-        )
-        self._proxy = Proxy(
-            self._cache, self._upstream, self._digests, self._gate, serve, self._changed
-        )
+        self._proxy = Proxy(self._cache, engines, self._gate, serve, self._changed)
         self._page = page = Page(
             self._cache,
             self._proxy.counters.figures,
@@ -174,44 +179,22 @@ class Hosting:
         self._proxy.page = Starlette(routes=routes)
         self._listening = Listening(self._proxy, sock)
         host = f"[{self._host}]" if ":" in self._host else self._host
-        self._state = ServeState(
-            True,
-            url=f"http://{host}:{sock.getsockname()[1]}",
-            upstream=base_url,
-            engine=engine,
-            policy=serve.policy,
-        )
-        await self._digests.look()
+        url = f"http://{host}:{sock.getsockname()[1]}"
+        self._state = ServeState(True, url=url, policy=serve.policy)
 
-    async def _reach(self) -> tuple[str, EngineName, str | None]:
-        """Where the engine is. Ollama where it answers; the embedded one where it is installed."""
-        wanted = self._settings.serve.upstream
-        if wanted not in (AUTO, "embedded"):
-            return wanted, "ollama", None
-        ollama = self._settings.inference.base_url
-        if wanted == AUTO and await _answers(f"{ollama}/api/version"):
-            return ollama, "ollama", None
-        self._embedded = ToEmbedded(self._settings, threads_in_force(self._settings))
-        try:
-            reached = await self._embedded.start()
-        except InferenceError as error:
-            if wanted != AUTO:
-                raise
-            log.warning("Neither Ollama nor the embedded engine answers yet: %s", error)
-            return ollama, "ollama", None
-        key = reached.client.headers.get("Authorization", "").removeprefix("Bearer ")
-        return reached.client.base_url, "embedded", key or None
+    def _own_embedded(self) -> ToEmbedded:
+        self._own = ToEmbedded(self._settings, threads_in_force(self._settings))
+        return self._own
 
     async def _end(self) -> None:
         if self._page is not None:
             self._page.close()
         if self._listening is not None:
             await self._listening.stop()
-        for closing in (self._proxy, self._upstream, self._digests, self._embedded):
+        for closing in (self._proxy, self._engines, self._own):
             if closing is not None:
                 await closing.close()
-        self._listening = self._proxy = self._upstream = self._digests = self._embedded = None
-        self._page = None
+        self._listening = self._proxy = self._engines = self._own = self._page = None
 
     def _about(self) -> dict[str, Any]:
         state = self.state
@@ -219,7 +202,7 @@ class Hosting:
             "url": state.url,
             "upstream": state.upstream,
             "engine": state.engine,
-            "version": None if self._digests is None else self._digests.version,
+            "version": None if self._engines is None else self._engines.in_force.digests.version,
             "reachable": state.reachable,
             "policy": state.policy,
         }
@@ -250,7 +233,10 @@ class Hosting:
                     self._changed()
                 continue
             self._state = evolve(self._state, running=False, shared=False)
-            await self._start()
+            try:
+                await self._start()
+            except InferenceError as error:
+                log.warning("The proxy of another process has ended, and none here: %s", error)
             self._changed()
             if not self._state.shared:
                 return
@@ -258,10 +244,6 @@ class Hosting:
     def _changed(self) -> None:
         for tell in tuple(self._listeners):
             tell()
-
-
-async def _answers(url: str) -> bool:
-    return await _asked(url) is not None
 
 
 async def _asked(url: str) -> Any:

@@ -7,11 +7,19 @@ import contextlib
 import logging
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from refrain_sidecar.http.listener import BACKLOG
+
+_HTTP: Any
+try:
+    from refrain_sidecar.serve.quick_http import QuickHttp as _HTTP
+except ImportError:
+    # Pure Python, as all that the extension bundles.
+    _HTTP = "h11"
 
 # Long enough for replies under way, short enough for Ctrl-C. Streams to the page never end.
 _GRACE_S = 1
@@ -33,8 +41,7 @@ class Listening:
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         config = uvicorn.Config(
             app,
-            # Pure Python: what the extension bundles serves any Python.
-            http="h11",
+            http=_HTTP,
             ws="none",
             loop="none",
             lifespan="off",

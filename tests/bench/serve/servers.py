@@ -9,11 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import which
-from typing import Final
+from typing import Any, Final
 
 from tests.ollama.serving import MODEL
 from tests.ollama.workspaces import REFRAIN
@@ -82,12 +82,15 @@ def printing(*module: str) -> Iterator[str]:
 
 
 @contextmanager
-def refrain(folder: Path, upstream: str) -> Iterator[str]:
-    """`refrain serve` with the policy `all`."""
+def refrain(
+    folder: Path, upstream: str, policy: str = "all", caching: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """`refrain serve`."""
     config = folder / "perf_config.json"
-    config.write_text(json.dumps({"caching": {"cache_dir": "./cache"}}), encoding="utf-8")
+    written = {"caching": {"cache_dir": str(folder / "cache"), **(caching or {})}}
+    config.write_text(json.dumps(written), encoding="utf-8")
     port = free_port()
-    command = (*REFRAIN, "serve", "--port", str(port), "--upstream", upstream, "--policy", "all")
+    command = (*REFRAIN, "serve", "--port", str(port), "--upstream", upstream, "--policy", policy)
     with _running(folder, port, command, REFRAIN_CONFIG=str(config)) as url:
         yield url
 
