@@ -72,6 +72,12 @@ def test_a_first_tip_beside_its_heading_is_taken() -> None:
     assert draft.lines[3:5] == TIPS[:2]
 
 
+def test_only_a_number_at_its_beginning_is_taken_off_a_tip() -> None:
+    draft = Draft(())
+    read(draft, "Tips\n1. Walk at 5. Look at the wide world.")
+    assert draft.lines[3] == "Walk at 5. Look at the wide world."
+
+
 @pytest.mark.parametrize(
     ("mark", "tone"),
     [("Tone: calm", "calm"), ("**Tone**: Warm.", "warm"), ("Tone: sweet", "bright")],
