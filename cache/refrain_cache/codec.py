@@ -85,14 +85,17 @@ def copied(value: Any) -> bytes | None:
         return None
 
 
-def decode(data: bytes, packed: bool, digest: bytes) -> Any:
-    """The value behind stored bytes. Raises DamagedError if they are not those that were stored."""
+def decode(data: bytes, packed: bool, digest: bytes, at_most: int = 0) -> Any:
+    """The value behind stored bytes. Raises DamagedError if they are not those that were stored.
+
+    `at_most` is how many bytes they may unpack to, where others may have packed them.
+    """
     if not isinstance(data, bytes):
         # SQLite keeps what it is given, and another program may have given it text.
         raise DamagedError(f"it is {type(data).__name__}, no bytes")
     if packed:
         try:
-            data = zlib.decompress(data)
+            data = _unpacked(data, at_most) if at_most else zlib.decompress(data)
         except zlib.error as error:
             raise DamagedError(f"it cannot be unpacked: {error}") from error
     if sha256(data).digest() != digest:
@@ -101,6 +104,14 @@ def decode(data: bytes, packed: bool, digest: bytes) -> Any:
         return _scan(data.decode("utf-8", "surrogatepass"), 0)[0]
     except (ValueError, RecursionError, StopIteration) as error:
         raise DamagedError(f"it is no JSON: {error}") from error
+
+
+def _unpacked(data: bytes, at_most: int) -> bytes:
+    unpacking = zlib.decompressobj()
+    unpacked = unpacking.decompress(data, at_most)
+    if not unpacking.eof:
+        raise DamagedError(f"it ends early, or unpacks to more than {at_most} bytes")
+    return unpacked
 
 
 def _in_parts(value: Any) -> str:

@@ -51,12 +51,27 @@ class Outcome(NamedTuple, Generic[T]):
 
 
 @frozen
+class SharedState:
+    """The shared tier. `url` without secrets; `reason` says why it is left out, None if it is not.
+
+    A server that is full, or takes no writes, is still read.
+    """
+
+    url: str
+    reason: str | None
+
+
+@frozen
 class CacheState:
-    """`off`: by configuration. `bypass`: answers are computed, not kept; `reason` says why."""
+    """`off`: by configuration. `bypass`: answers are computed, not kept; `reason` says why.
+
+    `shared` is None where none is configured.
+    """
 
     mode: CacheMode
     reason: str | None
     path: str | None
+    shared: SharedState | None = None
 
 
 @frozen
@@ -94,7 +109,7 @@ class Selection:
 
     `everything` must be said to purge all: an empty selection selects nothing. `older_than_s`
     counts seconds from an entry's making. `least_used` takes that many of the rest, least used
-    first.
+    first. `shared`: of the shared tier as well, whichever machine put them there.
     """
 
     everything: bool = False
@@ -104,14 +119,19 @@ class Selection:
     older_than_s: float | None = field(default=None, validator=optional(ge(0)))
     least_used: int | None = field(default=None, validator=optional(ge(1)))
     key_prefix: str | None = None
+    shared: bool = False
 
 
 @frozen
 class Purged:
-    """How many entries went (or, in a dry run, would go) and how many bytes they held."""
+    """How many entries went (or, in a dry run, would go) and how many bytes they held.
+
+    `shared` is how many of the shared tier did.
+    """
 
     entries: int
     bytes: int
+    shared: int = 0
 
 
 @frozen
@@ -214,16 +234,36 @@ def new_entry(
         if number is not None and (not isinstance(number, (int, float)) or math.isnan(number)):
             raise EntryError(f"its {name} is {number!r}, no number")
     encoded = encode(value, large=large)
-    texts = (_label(label, value), model, fingerprint.kind, fingerprint.content, fingerprint.recipe)
+    kept_for = None if ttl is None or math.isinf(ttl) else float(ttl)
+    cost_ms = min(max(cost_ms, 0.0), _DEAREST_MS)
+    return encoded_entry(
+        fingerprint,
+        encoded,
+        ttl=kept_for,
+        cost_ms=cost_ms,
+        label=_label(label, value),
+        model=model,
+    )
+
+
+def encoded_entry(
+    fingerprint: Fingerprint,
+    encoded: Encoded,
+    *,
+    ttl: float | None,
+    cost_ms: float,
+    label: str,
+    model: str,
+) -> NewEntry:
+    """The same of an answer that is encoded already, by whoever has checked these numbers."""
+    texts = (label, model, fingerprint.kind, fingerprint.content, fingerprint.recipe)
     try:
         sizes = [len(text) if text.isascii() else len(text.encode()) for text in texts]
     except (AttributeError, UnicodeEncodeError) as error:
         raise EntryError(f"one of its texts cannot be stored: {error}") from error
     # The recipe is kept once for thousands of entries.
     size = ROW_OVERHEAD_BYTES + len(encoded.data) + sum(sizes[:-1])
-    kept_for = None if ttl is None or math.isinf(ttl) else float(ttl)
-    cost_ms = min(max(cost_ms, 0.0), _DEAREST_MS)
-    return NewEntry(fingerprint, encoded, kept_for, cost_ms, texts[0], model, size)
+    return NewEntry(fingerprint, encoded, ttl, cost_ms, label, model, size)
 
 
 def _label(label: str | Callable[[Any], str], value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,26 @@ _BESIDE_CONFIG = "./cache"
 
 
 @frozen
+class SharedSettings:
+    """The Redis or Valkey that machines share, as `caching.shared` names it.
+
+    `url` is redis://, rediss:// or unix://, as redis-py takes them; `redis+cluster://host` asks a
+    cluster, `redis+sentinel://host,host/name` the master that sentinels know by that name. The
+    variable or files that hold secrets are read when a connection is made. What does not come
+    within `timeout_ms` is not waited for.
+    """
+
+    url: str
+    username: str | None = None
+    password_env: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    namespace: str = "refrain"
+    secret_file: Path | None = None
+    timeout_ms: float = 50.0
+
+
+@frozen
 class CacheSettings:
     """How answers are kept. Durations in seconds, sizes in bytes.
 
@@ -38,6 +59,7 @@ class CacheSettings:
     max_entries: int | None = None
     eviction: Literal["cost", "lru"] = "cost"
     memory_entries: int = 8192
+    shared: SharedSettings | None = None
 
     def ttl_of(self, kind: str) -> float:
         """How long an entry of a kind is kept unless its caller says otherwise, in seconds."""
@@ -93,9 +115,28 @@ def read_cache_settings(config: Path) -> CacheSettings:
     section = document.get("caching", {}) if isinstance(document, dict) else None
     if not isinstance(section, dict):
         raise CacheConfigError(f'{config}: "caching" must be an object.')
-    values = {name: _checked(config, name, value) for name, value in section.items()}
+    shared = section.get("shared")
+    if isinstance(shared, dict):
+        for name, value in shared.items():
+            _check(config, f"shared.{name}", value, _SHARED_CHECKS.get(name))
+        if "url" not in shared:
+            raise CacheConfigError(f"{config}: caching.shared.url is missing; expected {_URLS}.")
+    for name, value in section.items():
+        _check(config, name, value, _CHECKS.get(name))
+    return cache_settings(section, config)
+
+
+def cache_settings(section: Mapping[str, Any], config: Path) -> CacheSettings:
+    """The `caching` section of `config`, whose values are known to be right, its paths resolved."""
+    values = dict(section)
     named = values.get("cache_dir")
     values["cache_dir"] = resolve_cache_dir(None if named is None else Path(named), config)
+    if "shared" in values:
+        shared = dict(values["shared"])
+        for name in _SHARED_FILES:
+            if name in shared:
+                shared[name] = resolve_cache_dir(Path(shared[name]), config)
+        values["shared"] = SharedSettings(**shared)
     return CacheSettings(**values)
 
 
@@ -113,23 +154,43 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+_Check = tuple[Callable[[Any], bool], str]
+_CHECKS: Mapping[str, _Check] = {
     "enabled": (lambda v: isinstance(v, bool), "true or false"),
-    "cache_dir": (lambda v: isinstance(v, str) and v != "", "the path of a folder"),
+    "cache_dir": (_is_text, "the path of a folder"),
     "default_ttl": (lambda v: _is_number(v) and v > 0, "a number of seconds above 0"),
     "ttl_api": (lambda v: _is_number(v) and v > 0, "a number of seconds above 0"),
     "max_bytes": (lambda v: _is_count(v) and v >= 65_536, "a number of bytes, 65536 or more"),
     "max_entries": (lambda v: v is None or (_is_count(v) and v >= 1), "null, or 1 or more"),
     "eviction": (lambda v: v in ("cost", "lru"), '"cost" or "lru"'),
     "memory_entries": (lambda v: _is_count(v) and v >= 0, "0 or more"),
+    "shared": (lambda v: isinstance(v, dict), "an object"),
+}
+_URLS = "redis://, rediss:// or unix:// and where the server is"
+_URL = re.compile(r"(rediss?(\+(cluster|sentinel))?|unix)://\S+")
+# In a pattern to look for keys by, none of these means anything but itself.
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_SHARED_FILES = ("password_file", "ca_file", "secret_file")
+_SHARED_CHECKS: Mapping[str, _Check] = {
+    "url": (lambda v: isinstance(v, str) and _URL.fullmatch(v) is not None, _URLS),
+    "username": (_is_text, "a name"),
+    "password_env": (_is_text, "the name of an environment variable"),
+    **dict.fromkeys(_SHARED_FILES, (_is_text, "the path of a file")),
+    "namespace": (
+        lambda v: isinstance(v, str) and _NAMESPACE.fullmatch(v) is not None,
+        "1 to 64 letters, digits, or any of _ . : -",
+    ),
+    "timeout_ms": (lambda v: _is_number(v) and 1 <= v <= 10_000, "milliseconds from 1 to 10000"),
 }
 
 
-def _checked(config: Path, name: str, value: Any) -> Any:
-    check = _CHECKS.get(name)
+def _check(config: Path, name: str, value: Any, check: _Check | None) -> None:
     if check is None:
         raise CacheConfigError(f"{config}: caching.{name} is not a setting of the cache.")
     accepts, expected = check
     if not accepts(value):
         raise CacheConfigError(f"{config}: caching.{name} is {value!r}; expected {expected}.")
-    return value

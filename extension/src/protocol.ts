@@ -95,10 +95,16 @@ export interface StatsParams {
   window?: StatsWindow;
 }
 
+export interface SharedState {
+  url: string;
+  reason: string | null;
+}
+
 export interface CacheState {
   mode: CacheMode;
   reason: string | null;
   path: string | null;
+  shared: SharedState | null;
 }
 
 export interface Percentiles {
@@ -149,6 +155,7 @@ export interface StatsResult {
   missCauses: Record<string, number>;
   bypassed: number;
   refused: number;
+  refusedShared: number;
   hitRate: number | null;
   hitMs: Percentiles | null;
   missMs: Percentiles | null;
@@ -170,12 +177,14 @@ export interface PurgeParams {
   olderThanS?: number | null;
   leastUsed?: number | null;
   keyPrefix?: string | null;
+  shared?: boolean;
   dryRun?: boolean;
 }
 
 export interface PurgeResult {
   entries: number;
   bytes: number;
+  shared: number;
   dryRun: boolean;
 }
 

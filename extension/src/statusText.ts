@@ -54,6 +54,9 @@ function tooltip(stats: StatsResult): string {
     const what = stats.state.mode === "off" ? "Cache off" : "Cache bypassed";
     paragraphs.push(`$(warning) **${what}**${stats.state.reason === null ? "" : `: ${escaped(stats.state.reason)}`}`);
   }
+  if (stats.state.shared?.reason) {
+    paragraphs.push(`$(warning) **Shared tier left out**: ${escaped(stats.state.shared.reason)}`);
+  }
   if (noEngine(stats)) {
     paragraphs.push(`$(warning) **No engine**: ${escaped(stats.engineMessage ?? "")}`);
   }

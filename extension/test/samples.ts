@@ -2,7 +2,7 @@ import type { EnrichResult, KindStats, ServeState, StageReport, StatsResult } fr
 
 export function statsOf(changes: Partial<StatsResult> = {}): StatsResult {
   return {
-    state: { mode: "on", reason: null, path: "/w/cache/perf_cache.db" },
+    state: { mode: "on", reason: null, path: "/w/cache/perf_cache.db", shared: null },
     window: "session",
     entries: 2,
     bytes: 2048,
@@ -16,6 +16,7 @@ export function statsOf(changes: Partial<StatsResult> = {}): StatsResult {
     missCauses: { "never seen": 1 },
     bypassed: 0,
     refused: 0,
+    refusedShared: 0,
     hitRate: 2 / 3,
     hitMs: { count: 2, p50: 0.04, p95: 0.05, p99: 0.05 },
     missMs: { count: 1, p50: 400, p95: 400, p99: 400 },

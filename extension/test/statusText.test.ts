@@ -26,7 +26,7 @@ it("spins while an enrichment runs and while the sidecar starts", () => {
 });
 
 it("warns of a bypass and says its reason", () => {
-  const state = { mode: "bypass", reason: "the disk is full", path: null } as const;
+  const state = { mode: "bypass", reason: "the disk is full", path: null, shared: null } as const;
   const face = statusText("running", statsOf({ state }), false, "");
   assert.equal(face.warning, true);
   assert.equal(face.text, "$(warning) 67%");
@@ -34,9 +34,17 @@ it("warns of a bypass and says its reason", () => {
 });
 
 it("does not warn of a cache that is off by choice", () => {
-  const face = statusText("running", statsOf({ state: { mode: "off", reason: null, path: null } }), false, "");
+  const face = statusText("running", statsOf({ state: { mode: "off", reason: null, path: null, shared: null } }), false, "");
   assert.equal(face.warning, false);
   assert.match(face.tooltip, /Cache off/);
+});
+
+it("says why the shared tier is left out, without alarm: answers are found and computed as ever", () => {
+  const shared = { url: "redis://cache.lan:6379/0", reason: "it did not answer within 50 ms" };
+  const state = { mode: "on", reason: null, path: null, shared } as const;
+  const face = statusText("running", statsOf({ state }), false, "");
+  assert.equal(face.warning, false);
+  assert.match(face.tooltip, /Shared tier left out\*\*: it did not answer within 50 ms/);
 });
 
 it("warns when no engine was found, not while none has been looked for", () => {

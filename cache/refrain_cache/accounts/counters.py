@@ -12,7 +12,9 @@ from refrain_cache.entry import OutcomeName
 # Names of counts in a tally; a miss is counted as `miss:` and its cause.
 COALESCED, BYPASSED, REFUSED, SAVED_MS = "coalesced", "bypassed", "refused", "saved_ms"
 HIT, MISS = "hit:", "miss:"
-FROM_MEMORY, FROM_DISK = HIT + "memory", HIT + "disk"
+FROM_MEMORY, FROM_DISK, FROM_SHARED = HIT + "memory", HIT + "disk", HIT + "shared"
+# What the shared tier had and was not given out. No lookup's end: that comes to something else.
+REFUSED_SHARED = "refused:shared"
 _COUNTED_AS = {"coalesced": COALESCED, "bypass": BYPASSED, "refused": REFUSED}
 MINUTE_S = 60
 _TIMELINE_MINUTES = 60
@@ -60,6 +62,9 @@ class Counters:
 
     def stored(self, group: Group, ms: float) -> None:
         self._tally(group).latencies["store"][bucket_of(ms)] += 1
+
+    def refused_shared(self, group: Group) -> None:
+        self._tally(group).counts[REFUSED_SHARED] += 1
 
     def session(self) -> Tallies:
         """Everything since the cache was opened."""

@@ -38,9 +38,13 @@ class Relative:
 
 @frozen
 class Facts:
-    """What the store knows that bears on one lookup. `expires_at` is of the entry itself."""
+    """What the store knows that bears on one lookup. `expires_at` is of the entry itself.
+
+    `elsewhere`: the shared tier has it.
+    """
 
     stored: bool = False
+    elsewhere: bool = False
     expires_at: float | None = None
     tombstone: Tombstone | None = None
     relatives: tuple[Relative, ...] = ()
@@ -60,9 +64,11 @@ def explain(fingerprint: Fingerprint, facts: Facts, now: float) -> Explanation:
             fingerprint.key, fingerprint.kind, hit, cause, summary, nearest, differences
         )
 
-    if facts.stored:
-        if facts.expires_at is None or facts.expires_at > now:
-            return because(STORED, "The answer is stored: asking now would be a hit.", hit=True)
+    if facts.stored and (facts.expires_at is None or facts.expires_at > now):
+        return because(STORED, "The answer is stored: asking now would be a hit.", hit=True)
+    if facts.elsewhere:
+        return because(STORED, "The shared tier has it: asking now would be a hit.", hit=True)
+    if facts.stored and facts.expires_at is not None:
         since = _ago(now - facts.expires_at)
         return because(EXPIRED, f"The answer was stored, but expired {since}.")
     if facts.tombstone is not None:

@@ -16,6 +16,7 @@ from refrain_cache.accounts.counters import (
     HIT,
     MISS,
     REFUSED,
+    REFUSED_SHARED,
     SAVED_MS,
     MinuteTallies,
 )
@@ -70,7 +71,8 @@ class CacheStats:
 
     `entries`, `bytes` are what is stored now, whatever the window. `lookups` is the sum of hits,
     coalesced, misses, bypassed and refused: each lookup is in exactly one of them. `timeline` has a
-    point for each minute in which something was looked up.
+    point for each minute in which something was looked up. `refused_shared` counts what the shared
+    tier had that was never put there, whatever the lookup then came to.
     """
 
     state: CacheState
@@ -87,6 +89,7 @@ class CacheStats:
     miss_causes: dict[str, int]
     bypassed: int
     refused: int
+    refused_shared: int
     hit_rate: float | None
     hit_ms: Percentiles | None
     miss_ms: Percentiles | None
@@ -148,6 +151,7 @@ def build(
         miss_causes=causes,
         bypassed=overall.bypassed,
         refused=refused,
+        refused_shared=int(counts[REFUSED_SHARED]),
         hit_rate=overall.hit_rate,
         hit_ms=overall.hit_ms,
         miss_ms=overall.miss_ms,

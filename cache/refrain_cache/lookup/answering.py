@@ -21,6 +21,8 @@ from refrain_cache.errors import EntryError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.lookup.flight import Flight, Flights, guard, nested
 from refrain_cache.lookup.tiers import Tiers
+from refrain_cache.lookup.turn import Turn
+from refrain_cache.shared.tier import Arrived
 from refrain_cache.sqlite.glance import Later
 from refrain_cache.sqlite.lease import NOT_KEPT, Owned
 from refrain_cache.threads import as_raised, in_thread
@@ -111,9 +113,12 @@ class Answering:
                 hit = await self._tiers.from_disk(fp, started)
                 # Others went on while the file was read: look again at what takes no time.
                 hit = hit or self._tiers.from_memory(fp.key, started)
+            flight = self._flights.get(fp.key)
+            if hit is None and flight is None:
+                hit = await self._tiers.from_shared(fp, started)
+                flight = self._flights.get(fp.key)
             if hit is not None:
                 return hit
-            flight = self._flights.get(fp.key)
         looked_ms = (self._tick() - started) * 1e3
         if flight is not None:
             return await self._join(question, flight, looked_ms, started)
@@ -200,29 +205,14 @@ class Answering:
     # --- a run ----------------------------------------------------------------------------------
 
     async def _compute(self, question: Question, nested: bool) -> Computed:
-        """Compute an answer, once between processes, and have it kept if it can be."""
+        """Compute an answer, once between processes and machines, and have it kept if it can be."""
         fp = question.fingerprint
-        store = None if self._was_not_kept(fp.key) else self._tiers.writable
-        owned: Owned | None = None
-        if store is not None:
-            got = await guard(
-                store, self._clock, self._timing, fp.key, fresh=question.fresh, nested=nested
-            )
-            if isinstance(got, Owned):
-                owned = got
-            elif got is not None:
-                value, packed, digest, _, cost_ms, *_ = got
-                there = Encoded(value, bool(packed), digest)
-                # A damaged one is computed anew.
-                with contextlib.suppress(DamagedError):
-                    return Computed(there.value(), there, cost_ms, elsewhere=True)
-
-        def give_back(error: str | None) -> None:
-            if store is not None and owned is not None:
-                store.lease_ended()
-                store.give_back(fp.key, owned.token, error).add_done_callback(_looked_at)
-
+        turn = Turn(self._tiers, fp.key)
         try:
+            if not self._was_not_kept(fp.key):
+                there = await self._await_turn(turn, question, nested)
+                if there is not None:
+                    return there
             began = self._tick()
             value = await question.compute()
             cost_ms = (self._tick() - began) * 1e3
@@ -244,22 +234,46 @@ class Answering:
                     model=question.model,
                 )
                 encoded = new.encoded
-                keeping = self._tiers.keep(new, owned)
+                keeping = turn.keep(new)
             except EntryError as error:
                 refusal = str(error)
                 log.warning("An answer (%s) was given, but is not stored: %s.", fp.kind, error)
                 self._note_unkept(fp.key)
-            if not keeping:
-                give_back(None if refusal is None else NOT_KEPT)
+            turn.give_back(None if refusal is None else NOT_KEPT)
             return Computed(value, encoded, cost_ms, keeping=keeping, refusal=refusal)
         except asyncio.CancelledError:
-            give_back(None)
+            turn.give_back(None)
             raise
         except BaseException as error:
             # Its type only: what it says may quote the question.
             cause = error.error if isinstance(error, RefusedError) else error
-            give_back(type(as_raised(cause)).__name__)
+            turn.give_back(type(as_raised(cause)).__name__)
             raise
+
+    async def _await_turn(self, turn: Turn, question: Question, nested: bool) -> Computed | None:
+        """Wait until it is for us to compute; or the answer that somebody else has made."""
+        fp, fresh = question.fingerprint, question.fresh
+        if (store := self._tiers.writable) is not None:
+            got = await guard(store, self._clock, self._timing, fp.key, fresh=fresh, nested=nested)
+            if isinstance(got, Owned):
+                turn.owned = (store, got)
+            elif got is not None:
+                value, packed, digest, _, cost_ms, *_ = got
+                there = Encoded(value, bool(packed), digest)
+                # A damaged one is computed anew.
+                with contextlib.suppress(DamagedError):
+                    return Computed(there.value(), there, cost_ms, elsewhere=True)
+        if (shared := self._tiers.shared) is not None:
+            # Never waiting inside another compute: its machine may be waiting for our outer one.
+            made = await shared.turn(fp, fresh=fresh, wait=not (fresh or nested))
+            if isinstance(made, Arrived):
+                with contextlib.suppress(EntryError):
+                    turn.fill(made.new)
+                turn.give_back(None)
+                return Computed(made.value, made.new.encoded, made.new.cost_ms, elsewhere=True)
+            if made is not None:
+                turn.lease = (shared, made)
+        return None
 
     def _note_unkept(self, key: str) -> None:
         self._unkept[key] = self._tick() + _UNKEPT_S
@@ -276,9 +290,3 @@ async def entry_of(fingerprint: Fingerprint, value: Any, **given: Any) -> NewEnt
     if is_large(value):
         return await in_thread(partial(new_entry, fingerprint, value, large=True, **given))
     return new_entry(fingerprint, value, **given)
-
-
-def _looked_at(future: asyncio.Future[None]) -> None:
-    # A lease that could not be given back is taken over once its beat stands still.
-    if not future.cancelled() and future.exception() is not None:
-        log.debug("A lease was not given back: %s", future.exception())

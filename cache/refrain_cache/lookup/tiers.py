@@ -1,8 +1,9 @@
-"""Memory over the file: where an answer is, and is put."""
+"""Memory over the file over what machines share: where an answer is, and is put."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -11,13 +12,15 @@ from typing import Any, TypeVar
 
 from refrain_cache import codec
 from refrain_cache.accounts.books import NOTED_AT_MOST, Books
-from refrain_cache.accounts.counters import FROM_MEMORY
+from refrain_cache.accounts.counters import FROM_MEMORY, FROM_SHARED
 from refrain_cache.accounts.tally import Group
 from refrain_cache.codec import Encoded
 from refrain_cache.entry import NewEntry, Outcome, Tier
 from refrain_cache.errors import EntryError
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.lookup.memory import NEVER, MemoryTier, Remembered, remember
+from refrain_cache.shared.lease import Lease
+from refrain_cache.shared.tier import SharedTier
 from refrain_cache.sqlite.faults import StoreFault
 from refrain_cache.sqlite.glance import LATER, Later
 from refrain_cache.sqlite.lease import Owned
@@ -32,6 +35,9 @@ T = TypeVar("T")
 # A damaged entry is a miss, so its caller can wait for the drop: only then does the file say why it
 # missed. A drop that takes longer (the file is locked) goes on behind.
 _DROP_PATIENCE_S = 0.25
+# What comes from other machines goes into the file together: a commit each would take longer than
+# the lookups themselves, and hold up the next ones.
+_GATHERED_S = 0.1
 
 
 class Tiers:
@@ -41,6 +47,7 @@ class Tiers:
         self.memory = memory
         self._in_memory = memory.get
         self.store: Store | None = None
+        self.shared: SharedTier | None = None
         self.without: str | None = None
         self._now = clock.now
         self._tick = clock.tick
@@ -161,14 +168,33 @@ class Tiers:
             self._books.count_noted()
         return self._hit(key, value, "disk", lookup_ms, cost_ms, saved_ms)
 
-    async def has(self, key: str) -> bool:
+    async def from_shared(self, fp: Fingerprint, started: float) -> Outcome[Any] | None:
+        """A hit from another machine, or None. The tiers above are filled behind the reply."""
+        if self.shared is None:
+            return None
+        arrived = await self.shared.get(fp)
+        if arrived is None or fp.key in self._arriving:
+            # Others went on meanwhile.
+            return self.from_memory(fp.key, started)
+        new = arrived.new
+        with contextlib.suppress(EntryError):
+            self.fill(new, None, behind_s=_GATHERED_S)
+        lookup_ms = (self._tick() - started) * 1e3
+        saved_ms = max(0.0, new.cost_ms - lookup_ms)
+        group = self._group(fp.kind, new.model)
+        self._count_hit(group, FROM_SHARED, lookup_ms, saved_ms, self._now())
+        return self._hit(fp.key, arrived.value, "shared", lookup_ms, new.cost_ms, saved_ms)
+
+    async def has(self, fp: Fingerprint) -> bool:
         """Whether a lookup would hit. No use of the entry, and not counted."""
         now = self._now()
-        found = self._in_memory(key) or self._arriving.get(key)
+        found = self._in_memory(fp.key) or self._arriving.get(fp.key)
         if found is not None and found.expires_at > now:
             return True
-        row = await self.row(key)
-        return row is not None and (row[3] is None or row[3] > now)
+        row = await self.row(fp.key)
+        if row is not None and (row[3] is None or row[3] > now):
+            return True
+        return self.shared is not None and await self.shared.get(fp) is not None
 
     async def row(self, key: str) -> Row | None:
         return await self.read(lambda store: store.find(key))
@@ -186,7 +212,8 @@ class Tiers:
     # --- keeping --------------------------------------------------------------------------------
 
     async def put(self, new: NewEntry) -> bool:
-        """Store an answer; True once it is committed and still there."""
+        """Store an answer; True once it is committed and still there. Others get it behind that."""
+        self.share(new, None)
         store = self.writable
         if store is None or not self._fits(new):
             return False
@@ -201,7 +228,12 @@ class Tiers:
             self._stored(new, started)
         return kept
 
-    def keep(self, new: NewEntry, owned: Owned | None) -> bool:
+    def share(self, new: NewEntry, lease: Lease | None) -> None:
+        """Give an answer to other machines behind the reply, and end its lease there."""
+        if self.shared is not None:
+            self.run_behind(self.shared.put(new, lease))
+
+    def fill(self, new: NewEntry, owned: Owned | None, *, behind_s: float = 0.0) -> bool:
         """Put an answer into memory now and into the file behind the reply.
 
         False if the file cannot be written; its lease, if any, is then still the caller's. Raises
@@ -215,7 +247,7 @@ class Tiers:
         if not self._fits(new):
             raise EntryError("it is larger than caching.max_bytes")
         self._arriving[key] = remembered
-        arrival = self.run_behind(self._arrive(store, new, remembered, owned))
+        arrival = self.run_behind(self._arrive(store, new, remembered, owned, behind_s))
         self._arrivals.add(arrival)
         arrival.add_done_callback(self._arrivals.discard)
         return True
@@ -236,10 +268,18 @@ class Tiers:
             await asyncio.wait(tuple(self._arrivals))
 
     async def _arrive(
-        self, store: Store, new: NewEntry, remembered: Remembered, owned: Owned | None
+        self,
+        store: Store,
+        new: NewEntry,
+        remembered: Remembered,
+        owned: Owned | None,
+        behind_s: float,
     ) -> None:
-        key, started = new.fingerprint.key, self._tick()
+        key = new.fingerprint.key
         try:
+            if behind_s:
+                await asyncio.sleep(behind_s)
+            started = self._tick()
             if await store.put(new, owned.token if owned is not None else None):
                 self._stored(new, started)
         except StoreFault as error:

@@ -19,6 +19,7 @@ export const STATS_IDS = {
   hitsMemory: "stats-hits-memory",
   hitsDisk: "stats-hits-disk",
   hitsShared: "stats-hits-shared",
+  refusedShared: "stats-refused-shared",
   coalesced: "stats-coalesced",
   bypassed: "stats-bypassed",
   refused: "stats-refused",

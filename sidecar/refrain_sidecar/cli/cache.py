@@ -92,6 +92,7 @@ def explain(session: Session, /, as_json: bool, **asked: Any) -> None:
 )
 @click.option("--least-used", type=_COUNT, help="Purge that many, least used first.")
 @click.option("--key", "key_prefix", help="Purge the keys that begin so.")
+@click.option("--shared", is_flag=True, help="Purge the shared tier as well.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -109,7 +110,7 @@ def purge(session: Session, /, yes: bool, as_json: bool, **asked: Any) -> None:
     with session.service() as (loop, service):
         if not certain:
             count = loop.run(service.purge(evolve(params, dry_run=True)))
-            if count.entries:
-                session.confirm(f"Purge {show.amount(count.entries, count.bytes)}?", as_json)
+            if count.entries or count.shared:
+                session.confirm(f"Purge {show.purging(count)}?", as_json)
         result = loop.run(service.purge(params))
     session.give(result, as_json, show.purged)

@@ -44,13 +44,14 @@ def _told(error: BaseException) -> tuple[str, int]:
     from refrain_sidecar.config import ConfigError
     from refrain_sidecar.enrichment import EnrichmentError, InputRefused
     from refrain_sidecar.inference.errors import InferenceError
+    from refrain_sidecar.queue.errors import QueueError
 
     match error:
         case KeyboardInterrupt():
             return "Stopped.", 130
         case ConfigError():
             return str(error), 2
-        case CacheError() | EnrichmentError() | InferenceError() | InputRefused():
+        case CacheError() | EnrichmentError() | InferenceError() | InputRefused() | QueueError():
             return str(error), 1
         case UnicodeDecodeError():
             return f"The input is not text in {error.encoding.upper()} ({error.reason}).", 1

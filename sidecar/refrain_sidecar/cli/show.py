@@ -20,6 +20,7 @@ from refrain_sidecar import protocol as p
 if TYPE_CHECKING:
     from refrain_cache import EntryPage, Explanation, KindStats, Percentiles, Transferred, Verified
     from refrain_sidecar.cpu import Calibration
+    from refrain_sidecar.queue.state import QueueState
 
 _OUTCOME_STYLE = {
     "hit": "bold green",
@@ -182,6 +183,10 @@ def _state_line(stats: p.StatsResult) -> Text:
         line.append(f": {stats.state.reason}")
     if stats.state.path:
         line.append(f"  {stats.state.path}", style="dim")
+    if shared := stats.state.shared:
+        line.append("\nShared tier ")
+        line.append("on" if shared.reason is None else f"left out: {shared.reason}", "bold")
+        line.append(f"  {shared.url}", style="dim")
     line.append(
         f"\n{amount(stats.entries, stats.bytes)} of at most {size(stats.max_bytes)} · "
         f"{stats.lookups:,} lookups ({_WINDOWS[stats.window]}) · hit rate {rate(stats.hit_rate)}"
@@ -203,6 +208,11 @@ def _notes(stats: p.StatsResult) -> list[Text]:
     if stats.miss_causes:
         causes = ", ".join(f"{cause} {n:,}" for cause, n in sorted(stats.miss_causes.items()))
         notes.append(Text(f"Misses: {causes}", style="dim"))
+    if stats.state.shared or stats.hits_shared:
+        tiers = f"memory {stats.hits_memory:,} · disk {stats.hits_disk:,}"
+        notes.append(Text(f"Hits: {tiers} · shared {stats.hits_shared:,}", style="dim"))
+    if stats.refused_shared:
+        notes.append(Text(f"Shared values refused: {stats.refused_shared:,}", style="yellow"))
     if stats.coalesced or stats.bypassed or stats.refused:
         rest = f"{stats.coalesced:,} · bypassed {stats.bypassed:,} · refused {stats.refused:,}"
         notes.append(Text(f"coalesced {rest}", style="dim"))
@@ -291,7 +301,13 @@ def explanation(result: Explanation) -> RenderableType:
 
 def purged(result: p.PurgeResult) -> Text:
     verb = "Would purge" if result.dry_run else "Purged"
-    return Text(f"{verb} {amount(result.entries, result.bytes)}.")
+    return Text(f"{verb} {purging(result)}.")
+
+
+def purging(result: p.PurgeResult) -> str:
+    """`12 entries (14.1 KiB)`, and how many of the shared tier where some are."""
+    here = amount(result.entries, result.bytes)
+    return f"{here}, and {result.shared:,} in the shared tier" if result.shared else here
 
 
 def exported(done: Transferred) -> RenderableType:
@@ -405,3 +421,38 @@ def checks(result: p.DoctorResult) -> RenderableType:
         if check.fix:
             table.add_row("", "", Text(check.fix, style="yellow"))
     return table
+
+
+def jobs(count: int) -> str:
+    """`1 job`, `6 jobs`."""
+    return f"{count:,} {'job' if count == 1 else 'jobs'}"
+
+
+def queue(state: QueueState) -> RenderableType:
+    parts: list[RenderableType] = [
+        f"{state.waiting:,} waiting, {len(state.running):,} running, {state.done:,} done, "
+        f"{state.dead:,} dead, at {state.server}"
+    ]
+    now = time.time()
+    if state.running:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in ("running", "by", "for", "try"):
+            table.add_column(heading)
+        for one in state.running:
+            age = duration(max(0.0, now - one.since) * 1000)
+            table.add_row(one.id[:12], escape(one.who), age, str(one.attempt))
+        parts.append(table)
+    if state.letters:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in ("dead", "tries", "ago"):
+            table.add_column(heading)
+        table.add_column("why", overflow="fold")
+        for letter in state.letters:
+            age = duration(max(0.0, now - letter.at) * 1000)
+            table.add_row(letter.id[:12], str(letter.attempts), age, escape(letter.reason))
+        parts.append(table)
+        if state.dead > len(state.letters):
+            parts.append(Text(f"The latest {len(state.letters)} of {state.dead:,}.", style="dim"))
+    if state.warning:
+        parts.append(Text(state.warning, style="yellow"))
+    return Group(*parts)

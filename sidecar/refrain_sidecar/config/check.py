@@ -61,6 +61,11 @@ def check(text: str) -> Checked:
                 complain((*path, name), _unknown(name, failure.definition["properties"]))
                 _drop(values, (*path, name))
             continue
+        if failure.rule == "required":
+            missing = [name for name in failure.definition["required"] if name not in failure.value]
+            complain(path, f"lacks {', '.join(missing)}")
+            _drop(values, path)
+            continue
         complain(path, f"expected {expected(failure.definition)}, got {_shown(failure.value)}")
         if not path:
             values = {}

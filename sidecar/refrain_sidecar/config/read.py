@@ -9,13 +9,15 @@ from typing import Any
 
 from attrs import frozen
 
-from refrain_cache import CacheSettings, find_config, resolve_cache_dir
+from refrain_cache import find_config
+from refrain_cache.settings import cache_settings
 from refrain_sidecar.config.check import Problem, check
 from refrain_sidecar.config.located_json import Span
 from refrain_sidecar.config.settings import (
     InferenceSettings,
     LoggingSettings,
     NetworkingSettings,
+    QueueSettings,
     ServeSettings,
     Settings,
 )
@@ -61,13 +63,11 @@ def read_settings(path: Path) -> Reading:
 
 
 def _settings(values: Mapping[str, Any], path: Path) -> Settings:
-    caching = dict(values.get("caching", {}))
-    named = caching.get("cache_dir")
-    caching["cache_dir"] = resolve_cache_dir(None if named is None else Path(named), path)
     return Settings(
         inference=InferenceSettings(**values.get("inference", {})),
-        caching=CacheSettings(**caching),
+        caching=cache_settings(values.get("caching", {}), path),
         networking=NetworkingSettings(**values.get("networking", {})),
         logging=LoggingSettings(**values.get("logging", {})),
         serve=ServeSettings(**values.get("serve", {})),
+        queue=QueueSettings(**values.get("queue", {})),
     )

@@ -50,7 +50,8 @@ def expected(spec: Mapping[str, Any]) -> str:
     if "exclusiveMinimum" in spec:
         return f"{words} above {spec['exclusiveMinimum']}"
     if "pattern" in spec:
-        return f"{words} such as {json.dumps(spec.get('default', '30m'))}"
+        example = spec.get("examples", [spec.get("default", "30m")])[0]
+        return f"{words} such as {json.dumps(example)}"
     if spec.get("minLength"):
         return f"{words} that is not empty"
     return words

@@ -59,6 +59,16 @@ class ServeSettings:
 
 
 @frozen
+class QueueSettings:
+    """The work queue. `claim_seconds` and `result_ttl` in seconds."""
+
+    max_length: int = 10_000
+    tries: int = 3
+    claim_seconds: float = 30.0
+    result_ttl: float = 86_400.0
+
+
+@frozen
 class Settings:
     """A whole configuration, every section with its defaults filled in."""
 
@@ -67,3 +77,4 @@ class Settings:
     networking: NetworkingSettings = field(factory=NetworkingSettings)
     logging: LoggingSettings = field(factory=LoggingSettings)
     serve: ServeSettings = field(factory=ServeSettings)
+    queue: QueueSettings = field(factory=QueueSettings)

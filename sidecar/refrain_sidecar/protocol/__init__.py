@@ -197,6 +197,7 @@ class PurgeParams(Selection):
 class PurgeResult:
     entries: int
     bytes: int
+    shared: int
     dry_run: bool
 
 

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 
+from refrain_cache import CacheUnavailableError
 from refrain_sidecar.config import LiveConfig
 from refrain_sidecar.cpu import cpu_threads, threads_in_force
 from refrain_sidecar.inference import models
@@ -26,6 +27,7 @@ async def examine(parts: Assembly, config: LiveConfig) -> DoctorResult:
             _python(),
             *_configuration(config),
             _cache(parts),
+            *await _shared(parts),
             *await _engine(parts),
             *_unused(parts),
             await _threads(parts),
@@ -62,6 +64,23 @@ def _cache(parts: Assembly) -> Check:
         case _:
             fix = "Answers are computed meanwhile; it recovers by itself once the cause is gone."
             return Check("Cache", "warn", f"bypass: {state.reason}", fix)
+
+
+async def _shared(parts: Assembly) -> list[Check]:
+    name = "Shared tier"
+    try:
+        took_ms = await parts.cache.look_at_shared()
+    except CacheUnavailableError as error:
+        fix = "Until then this machine does without; it is tried again by itself."
+        return [Check(name, "warn", str(error), fix)]
+    state = parts.cache.state.shared
+    if took_ms is None or state is None:
+        return []
+    refused = (await parts.cache.get_stats("day")).refused_shared
+    if refused:
+        fix = "Give all machines one caching.shared.secret_file, and see who else writes there."
+        return [Check(name, "warn", f"{state.url}: {refused:,} values refused in a day", fix)]
+    return [Check(name, "ok", f"{state.url} answers in {took_ms:.2f} ms", None)]
 
 
 async def _engine(parts: Assembly) -> list[Check]:

@@ -7,7 +7,7 @@ import attrs
 import jsonschema
 import pytest
 
-from refrain_cache import CacheConfigError, CacheSettings, read_cache_settings
+from refrain_cache import CacheConfigError, CacheSettings, SharedSettings, read_cache_settings
 from refrain_sidecar.config import ConfigError, check, load_settings, read_settings
 from refrain_sidecar.config.schema import schema
 from refrain_sidecar.config.settings import (
@@ -156,3 +156,40 @@ def test_schema_and_settings_name_the_same_keys_and_defaults(section: str, cls: 
     for name, spec in keys.items():
         if name != "cache_dir":  # None in Python: the user's cache folder when no file says more
             assert fields[name] == spec["default"], name
+
+
+def test_the_shared_tier_is_described_as_it_is_read(tmp_path: Path) -> None:
+    keys = schema()["properties"]["caching"]["properties"]["shared"]["properties"]
+    fields = {a.name: a.default for a in attrs.fields(SharedSettings)}
+    assert set(keys) == set(fields)
+    for name, spec in keys.items():
+        assert fields[name] == spec.get("default", attrs.NOTHING if name == "url" else None), name
+
+    path = tmp_path / "config" / "perf_config.json"
+    path.parent.mkdir()
+    shared = {"url": "redis://cache.lan:6379/0", "secret_file": "secret", "timeout_ms": 20}
+    path.write_text(json.dumps({"caching": {"shared": shared}}), encoding="utf-8")
+    expected = SharedSettings(shared["url"], secret_file=tmp_path / "secret", timeout_ms=20)
+    assert load_settings(path).caching.shared == read_cache_settings(path).shared == expected
+
+
+@pytest.mark.parametrize(
+    ("shared", "message"),
+    [
+        ({}, r"caching\.shared: lacks url"),
+        ({"url": "http://a"}, r'caching\.shared\.url: .* such as "redis://'),
+        ({"url": "redis://a", "namespace": "a*"}, r"caching\.shared\.namespace"),
+        ({"url": "redis://a", "timeout_ms": 0}, r"caching\.shared\.timeout_ms: .* 1 to 10000"),
+        ({"url": "redis://a", "password": "x"}, r"caching\.shared\.password: unknown"),
+        ([], r"caching\.shared: expected an object"),
+    ],
+)
+def test_a_bad_shared_tier_is_named_by_the_sidecar_and_by_the_library(
+    tmp_path: Path, shared: object, message: str
+) -> None:
+    path = tmp_path / "perf_config.json"
+    path.write_text(json.dumps({"caching": {"shared": shared}}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        load_settings(path)
+    with pytest.raises(CacheConfigError, match=message.partition(":")[0]):
+        read_cache_settings(path)

@@ -15,8 +15,8 @@ from refrain_sidecar.protocol.wire import camel, from_wire, to_wire
 
 def test_names_become_camel_case_and_back() -> None:
     assert camel("saved_ms") == "savedMs"
-    result = PurgeResult(entries=2, bytes=900, dry_run=True)
-    assert to_wire(result) == {"entries": 2, "bytes": 900, "dryRun": True}
+    result = PurgeResult(entries=2, bytes=900, shared=0, dry_run=True)
+    assert to_wire(result) == {"entries": 2, "bytes": 900, "shared": 0, "dryRun": True}
     assert from_wire(PurgeResult, to_wire(result)) == result
 
 

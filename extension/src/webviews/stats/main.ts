@@ -112,7 +112,8 @@ function engineLine({ engine: info, state }: StatsResult): (Node | string)[] {
   const where = state.path === null ? [] : [" · ", h("span", { class: "mono", title: state.path }, short(state.path))];
   const mode = h("span", { "data-testid": ids.state, "data-value": state.mode }, MODES[state.mode]);
   const model = info === null ? "no engine chosen yet" : `${info.name} · ${info.model}`;
-  return [mode, ...where, " · ", model];
+  const shared = state.shared === null ? [] : [" · shared ", h("span", { class: "mono" }, state.shared.url)];
+  return [mode, ...where, ...shared, " · ", model];
 }
 
 /** The end of a path, which tells one from another; the whole is in its tooltip. */
@@ -128,6 +129,9 @@ function warnings(stats: StatsResult): HTMLElement[] {
   }
   if (stats.state.mode === "off") {
     notes.push("The cache is switched off by caching.enabled: every answer is computed.");
+  }
+  if (stats.state.shared?.reason) {
+    notes.push(`The shared tier is left out. ${stats.state.shared.reason}`);
   }
   if (stats.engineMessage !== null) {
     notes.push(stats.engine === null ? stats.engineMessage : `Engine offline: stored answers are given. ${stats.engineMessage}`);
@@ -185,7 +189,8 @@ function outcomes(stats: StatsResult): HTMLElement[] {
   return [
     item("Memory hits", ids.hitsMemory, stats.hitsMemory),
     item("Disk hits", ids.hitsDisk, stats.hitsDisk),
-    ...(stats.hitsShared > 0 ? [item("Shared hits", ids.hitsShared, stats.hitsShared)] : []),
+    ...(stats.state.shared !== null || stats.hitsShared > 0 ? [item("Shared hits", ids.hitsShared, stats.hitsShared)] : []),
+    ...(stats.refusedShared > 0 ? [item("Shared values refused", ids.refusedShared, stats.refusedShared)] : []),
     item("Coalesced", ids.coalesced, stats.coalesced),
     item("Bypassed", ids.bypassed, stats.bypassed),
     item("Refused", ids.refused, stats.refused),

@@ -1,0 +1,1 @@
+"""What machines share on a Redis or Valkey of theirs: answers, and who is computing which."""
