@@ -14,6 +14,7 @@ from refrain_sidecar.cli.enrich import enrich, warm
 from refrain_sidecar.cli.machine import cpu, doctor
 from refrain_sidecar.cli.models import models
 from refrain_sidecar.cli.moving import export_entries, import_entries, verify
+from refrain_sidecar.cli.queue import queue, submit
 from refrain_sidecar.cli.serve import serve
 from refrain_sidecar.cli.session import Session
 from refrain_sidecar.cli.worker import worker
@@ -60,5 +61,7 @@ for command in (
     models,
     serve,
     worker,
+    submit,
+    queue,
 ):
     main.add_command(command)

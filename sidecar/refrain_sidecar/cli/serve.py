@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from refrain_sidecar.cli.models import fetched_on_demand
-from refrain_sidecar.cli.session import Session, pass_session
+from refrain_sidecar.cli.session import Session, on_stop_signal, pass_session
 
 if TYPE_CHECKING:
     from refrain_sidecar.config.settings import Settings
@@ -84,12 +83,7 @@ async def _serve(session: Session, settings: Settings, host: str, keys: list[str
     from refrain_sidecar.serve.hosting import Hosting
 
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(sign, stopped.set)
-        except NotImplementedError:  # Windows: Ctrl-C comes as KeyboardInterrupt
-            break
+    on_stop_signal(stopped.set)
     async with AsyncCache(settings.caching) as cache:
         hosting = Hosting(settings, cache, host=host, keys=keys, share=False)
         try:

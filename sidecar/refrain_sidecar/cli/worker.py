@@ -1,29 +1,34 @@
-"""`refrain worker`: a file of reflections through both stages."""
+"""`refrain worker`: a file of reflections, or jobs of the queue, through the stages."""
 
 from __future__ import annotations
 
-import logging
-import os
-import stat
-import sys
+import asyncio
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
-from rich.logging import RichHandler
 
-from refrain_sidecar.cli import show
-from refrain_sidecar.cli.session import Session, pass_session
+from refrain_sidecar.cli.lines import log_above_the_bar, through
+from refrain_sidecar.cli.session import Session, on_stop_signal, pass_session
+
+if TYPE_CHECKING:
+    from refrain_sidecar.queue.working import Worked
+    from refrain_sidecar.service.service import Service
 
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path, allow_dash=True), default="-")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "-j", "--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="At a time."
+    *("-j", "--jobs", "--concurrency", "jobs"),
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="At a time.",
 )
+@click.option("--queue", is_flag=True, help="Do what others submit, until Ctrl-C or SIGTERM.")
 @pass_session
-def worker(session: Session, source: Path, output: Path | None, jobs: int) -> None:
+def worker(session: Session, source: Path, output: Path | None, jobs: int, queue: bool) -> None:
     """Enrich the reflections in SOURCE (JSON lines; default: standard input).
 
     Each line is {"rid": …, "normalized_text": …, "timestamp"?: …}. Results go to OUTPUT or standard
@@ -31,67 +36,59 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int) -> No
     Of lines with the same rid only the first is enriched. A line that cannot be used is named on
     stderr and skipped; the status is 1 then.
 
+    With --queue, reflections come from the queue on the server of caching.shared, see `refrain
+    submit`, and results go there. Told to stop, it finishes what it holds or gives it back; told
+    twice, it gives it back at once.
+
     \b
     refrain worker reflections.jsonl -o enriched.jsonl
     cat reflections.jsonl | refrain worker > enriched.jsonl
+    refrain worker --queue --concurrency 2
     """
-    from refrain_sidecar.service.lines import Output, enrich_lines
+    if queue:
+        if str(source) != "-" or output is not None:
+            session.fail("With --queue there is no SOURCE and no OUTPUT.", status=2)
+        _from_the_queue(session, jobs)
+        return
 
-    lines, total = _lines(source)
-    if _same_file(lines, output or sys.stdout.fileno()):
-        session.fail(f"Input and output are one file: {source}. Name another with -o.", status=2)
-    out = Output.continuing(output) if output else Output(sys.stdout.buffer)
-    console = session.messages
-    _log_above_the_bar(console)
+    from refrain_sidecar.service.lines import enrich_lines
 
-    with show.progress(console) as bars:
-        task = bars.add_task("Enriching", total=total)
-
-        tally = session.run(
-            lambda service: enrich_lines(
-                service.parts,
-                lines,
-                out,
-                jobs=jobs,
-                advance=lambda: bars.advance(task),
-                report=lambda bad: console.print(str(bad), style="yellow", markup=False),
-            )
-        )
-    summary = f"{tally.enriched:,} enriched"
-    if tally.already_done:
-        summary += f", {tally.already_done:,} were done before"
-    if tally.bad:
-        summary += f", {len(tally.bad):,} skipped"
-    console.print(summary + ".")
-    if tally.bad:
-        sys.exit(1)
-
-
-def _lines(source: Path) -> tuple[BinaryIO, int | None]:
-    """The lines and, of a file, how many there are."""
-    if str(source) == "-":
-        return sys.stdin.buffer, None
-    file = source.open("rb")
-    if not source.is_file():
-        return file, None  # a pipe
-    total = sum(1 for line in file if line.strip())
-    file.seek(0)
-    return file, total
-
-
-def _same_file(lines: BinaryIO, output: Path | int) -> bool:
-    """Whether both are one file on the disk, by whatever names."""
-    try:
-        found = os.stat(output)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(lines.fileno()), found) and stat.S_ISREG(found.st_mode)
-
-
-def _log_above_the_bar(console: Any) -> None:
-    """The worker's log lines are part of what it shows: plain, on stderr, above the bar."""
-    handler = RichHandler(
-        console=console, show_time=False, show_level=False, show_path=False, markup=False
+    through(
+        session,
+        "Enriching",
+        source,
+        output,
+        lambda service, lines, out, advance, report: enrich_lines(
+            service.parts, lines, out, jobs=jobs, advance=advance, report=report
+        ),
     )
-    logging.getLogger("refrain").addHandler(handler)
-    logging.getLogger("refrain").propagate = False
+
+
+def _from_the_queue(session: Session, jobs: int) -> None:
+    log_above_the_bar(session.messages)
+    session.messages.print(f"Working on the queue, {jobs} at a time. Stop with Ctrl-C.")
+
+    async def work(service: Service) -> Worked:
+        stopping, ours = asyncio.Event(), asyncio.current_task()
+
+        def stop() -> None:
+            if stopping.is_set() and ours is not None:
+                ours.cancel()
+            stopping.set()
+
+        on_stop_signal(stop)
+        try:
+            return await service.work(jobs, stopping)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+    worked = session.run(work)
+    summary = f"{worked.done:,} done"
+    for count, what in (
+        (worked.failed, "failed and left to be tried again"),
+        (worked.dead, "given up"),
+        (worked.given_back, "given back"),
+        (worked.lost, "taken over by others"),
+    ):
+        summary += f", {count:,} {what}" if count else ""
+    session.messages.print(summary + ".")

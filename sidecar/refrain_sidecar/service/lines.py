@@ -59,9 +59,13 @@ class Tally:
 def read_line(number: int, line: bytes) -> Reflection | BadLine:
     """One line of input, checked."""
     try:
-        record = _object(line)
+        return reflection(number, _object(line))
     except ValueError as error:
         return BadLine(number, str(error))
+
+
+def reflection(number: int, record: dict[str, Any]) -> Reflection | BadLine:
+    """The object of a line of input, checked."""
     rid, text = record.get("rid"), record.get("normalized_text")
     if isinstance(rid, bool) or not isinstance(rid, str | int):
         return BadLine(number, '"rid" must be a string or a whole number')
@@ -194,10 +198,17 @@ async def _one(
         return line
     if line.rid in done or (same is not None and not isinstance(await same, BadLine)):
         return None
-    timestamp = parse_timestamp(line.timestamp)
     try:
-        first = await parts.scorer.score(line.text, timestamp=timestamp)
-        second = await parts.post_enricher.write(first.value, timestamp=timestamp)
+        return await enriched(parts, line)
     except (EnrichmentError, InputRefused) as error:
         return BadLine(line.number, str(error))
+
+
+async def enriched(parts: Assembly, line: Reflection, *, stage2: bool = True) -> dict[str, Any]:
+    """The line of output. Raises InputRefused, EnrichmentError, InferenceError."""
+    timestamp = parse_timestamp(line.timestamp)
+    first = await parts.scorer.score(line.text, timestamp=timestamp)
+    if not stage2:
+        return {**line.record, **first.value}
+    second = await parts.post_enricher.write(first.value, timestamp=timestamp)
     return {**line.record, **first.value, "post_enrichment": second.value}

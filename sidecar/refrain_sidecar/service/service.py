@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -19,10 +19,14 @@ from refrain_sidecar.cpu import cpu_threads
 from refrain_sidecar.enrichment import InputRefused
 from refrain_sidecar.inference.choose import Offline
 from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.queue.state import QueueState
+from refrain_sidecar.queue.working import Worked
 from refrain_sidecar.service.assembly import Assembly
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.doctor import examine
+from refrain_sidecar.service.lines import BadLine, Output, Tally
 from refrain_sidecar.service.models import models
+from refrain_sidecar.service.queueing import queue_of, submit_lines, work
 from refrain_sidecar.service.reading_ahead import ReadingAhead
 from refrain_sidecar.service.stages import Progress, enrich, parse_timestamp, silent
 from refrain_sidecar.service.warming import warm
@@ -30,7 +34,7 @@ from refrain_sidecar.service.warming import warm
 
 class Service:
     """The verbs: enrich, stats, purge, warm, cpu_threads, entries, explain, doctor, models, and for
-    the command line export, import_ and verify.
+    the command line export, import_, verify, submit, work, queue, queue_retry and queue_drop.
 
     Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text);
     both carry a message that says what to do. The cache never fails them: it bypasses. Verbs that
@@ -114,7 +118,7 @@ class Service:
 
         Raises InputRefused when it names no condition or no key, CacheUnavailableError.
         """
-        if attrs.evolve(params, dry_run=False) == protocol.PurgeParams():
+        if attrs.evolve(params, dry_run=False, shared=False) == protocol.PurgeParams():
             raise InputRefused(
                 "Nothing was said about what to purge. Name a condition (expired, kind, model, "
                 "age, least used, key prefix) or ask for everything."
@@ -122,7 +126,7 @@ class Service:
         async with self.parts as parts:
             with _bad_key_refused():
                 gone = await parts.cache.purge(params, dry_run=params.dry_run)
-        return protocol.PurgeResult(gone.entries, gone.bytes, params.dry_run)
+        return protocol.PurgeResult(gone.entries, gone.bytes, gone.shared, params.dry_run)
 
     async def entries(self, params: protocol.EntriesParams) -> EntryPage:
         async with self.parts as parts:
@@ -163,6 +167,41 @@ class Service:
         """Re-hash what is stored. Raises CacheUnavailableError."""
         async with self.parts as parts:
             return await parts.cache.verify(progress)
+
+    async def submit(
+        self,
+        lines: Iterable[bytes],
+        output: Output,
+        *,
+        stages: tuple[int, ...],
+        advance: Callable[[], None],
+        report: Callable[[BadLine], None],
+    ) -> Tally:
+        """Have lines enriched by the workers of the queue. Raises QueueError, OSError."""
+        settings = self.parts.settings
+        return await submit_lines(
+            settings, lines, output, stages=stages, advance=advance, report=report
+        )
+
+    async def work(self, concurrency: int, stopping: asyncio.Event) -> Worked:
+        """Do the queue's jobs until `stopping` is set. Raises QueueError."""
+        async with self.parts as parts:
+            return await work(parts, concurrency, stopping)
+
+    async def queue(self) -> QueueState:
+        """What is in the queue, and who is at what. Raises QueueError, as the next two."""
+        async with queue_of(self.parts.settings, patient=False) as (queue, _):
+            return await queue.state()
+
+    async def queue_retry(self, ids: Sequence[str]) -> int:
+        """Try dead letters again, by the beginnings of their ids; all without any."""
+        async with queue_of(self.parts.settings, patient=False) as (queue, _):
+            return await queue.retry(ids)
+
+    async def queue_drop(self, ids: Sequence[str], *, waiting: bool) -> int:
+        """Delete dead letters, as `queue_retry` tries them; or all jobs that nobody is at."""
+        async with queue_of(self.parts.settings, patient=False) as (queue, _):
+            return await (queue.call_off() if waiting else queue.drop(ids))
 
     async def cpu_threads(self) -> protocol.CpuThreadsResult:
         return await asyncio.to_thread(cpu_threads, self.parts.settings)
