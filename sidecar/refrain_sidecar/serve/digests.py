@@ -64,6 +64,8 @@ class Digests:
         self._tags: tuple[ModelTag, ...] = ()
         self._found: dict[str, Behind | None] = {}
         self._looked_at = float("-inf")
+        # When the look was begun that told what is known.
+        self._as_of = float("-inf")
         self._looking: asyncio.Task[None] | None = None
         self._hangs = False
         self.reachable = False
@@ -125,12 +127,15 @@ class Digests:
                 tags, version = await asyncio.gather(self._client.tags(), self._client.version())
         except (InferenceError, TimeoutError) as error:
             log.debug("The models of %s are not known: %s", self._client.base_url, error)
-        if self._looking is not asyncio.current_task():
-            return  # what was read may be out of date: the look that was begun since knows
+        # What was read may be out of date: it counts as known, and never as fresh.
+        overtaken = self._looking is not asyncio.current_task()
+        if overtaken and (tags is None or looked_at < self._as_of):
+            return
+        self._as_of = looked_at
         if tags is None:
             # From its end on: who does not answer is not waited for by every request.
-            began, looked_at = looked_at, self._tick()
-            self._hangs = looked_at - began > _PATIENCE_S
+            looked_at = self._tick()
+            self._hangs = looked_at - self._as_of > _PATIENCE_S
             self.reachable = False
             if self._known is None:
                 self._known = self._remembered.read("models", self._name, Known)
@@ -142,7 +147,8 @@ class Digests:
                 self._known = known
                 keep = self._remembered.keep
                 asyncio.get_running_loop().run_in_executor(None, keep, "models", self._name, known)
-        self._looked_at = looked_at
+        if not overtaken:
+            self._looked_at = looked_at
         self._found = {}
 
     def _find(self, model: str) -> Behind | None:

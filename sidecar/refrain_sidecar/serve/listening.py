@@ -23,6 +23,8 @@ except ImportError:
 
 # Long enough for replies under way, short enough for Ctrl-C. Streams to the page never end.
 _GRACE_S = 1
+# Ollama never closes an idle connection: a client may be sending on it at that very moment.
+_IDLE_S = 3600
 # Of one request's headers: what Ollama allows is a megabyte, what clients send a few kilobytes.
 _HEADER_BYTES = 64 * 1024
 
@@ -33,6 +35,11 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for what asyncio says of each part of a stream whose client has gone."""
+    return record.msg != "socket.send() raised exception."
 
 
 class Listening:
@@ -49,12 +56,14 @@ class Listening:
             access_log=False,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=_IDLE_S,
             timeout_graceful_shutdown=_GRACE_S,
             h11_max_incomplete_event_size=_HEADER_BYTES,
             backlog=BACKLOG,
         )
         # An answer that breaks off upstream is ended by an exception, which is no news.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        logging.getLogger("asyncio").addFilter(_is_news)
         self._server = _Server(config)
         self._listener = listener
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]))

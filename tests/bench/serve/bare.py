@@ -4,7 +4,6 @@ runs on, until stdin closes; prints its URL."""
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import AsyncIterator
 
@@ -21,8 +20,6 @@ from refrain_sidecar.serve.listening import Listening
 
 
 async def main() -> None:
-    # It says so for every part of a stream whose client has gone.
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
     whole = b"".join(parts_of(recorded("json")))
     parts = parts_of(recorded("stream"))
 
