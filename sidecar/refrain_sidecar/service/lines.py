@@ -55,6 +55,18 @@ class Tally:
     already_done: int = 0
     bad: list[BadLine] = field(factory=list)
 
+    def take(self, found: Result, output: Output, report: Callable[[BadLine], None]) -> None:
+        """Count what became of one line: written to `output`, reported as bad, or done before."""
+        match found:
+            case BadLine():
+                self.bad.append(found)
+                report(found)
+            case None:
+                self.already_done += 1
+            case _:
+                output.write(found)
+                self.enriched += 1
+
 
 def read_line(number: int, line: bytes) -> Reflection | BadLine:
     """One line of input, checked."""
@@ -155,15 +167,7 @@ async def enrich_lines(
     """
     tally = Tally()
     async for found in _in_order(parts, lines, output.done, jobs):
-        match found:
-            case BadLine():
-                tally.bad.append(found)
-                report(found)
-            case None:
-                tally.already_done += 1
-            case _:
-                output.write(found)
-                tally.enriched += 1
+        tally.take(found, output, report)
         advance()
     return tally
 

@@ -86,16 +86,7 @@ async def submit_lines(
 
     async with queue_of(settings, patient=True) as (queue, seal):
         async for line, came in Submission[Line](queue, seal).results(jobs()):
-            found = _came_of(line, came, output.done)
-            match found:
-                case BadLine():
-                    tally.bad.append(found)
-                    report(found)
-                case None:
-                    tally.already_done += 1
-                case _:
-                    output.write(found)
-                    tally.enriched += 1
+            tally.take(_came_of(line, came, output.done), output, report)
             advance()
     return tally
 
