@@ -6,12 +6,12 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
 
 import httpx
+from tests.ports import free_port
 from tests.serve.proxied import settings
 from tests.serve.upstreams import MODEL, hand_made
 
@@ -24,12 +24,6 @@ from refrain_sidecar.serve.hosting import Hosting
 BODY = json.dumps(
     {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "options": {"seed": 1}}
 ).encode()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_it_follows_ollama_as_that_comes_and_goes(tmp_path: Path) -> None:

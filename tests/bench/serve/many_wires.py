@@ -49,6 +49,9 @@ class Wires:
 
     @asynccontextmanager
     async def _wire(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        # One that the server has closed meanwhile is no failure of it.
+        while self._idle and self._idle[-1][0].at_eof():
+            self._idle.pop()[1].close()
         wire = self._idle.pop() if self._idle else await asyncio.open_connection(*self._place)
         try:
             yield wire
