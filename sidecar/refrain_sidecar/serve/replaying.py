@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import Any
@@ -9,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from refrain_cache import AsyncCache, Outcome
 from refrain_sidecar.serve.replies import begin, end, more
+from refrain_sidecar.serve.runs import TURN_CHUNKS
 from refrain_sidecar.serve.stored import Answer
 from refrain_sidecar.serve.understanding import Request
 from refrain_sidecar.serve.vectors import Frame, Vectors
@@ -38,8 +40,10 @@ class Replaying:
         headers = [*answer.headers, (b"age", str(age).encode())]
         send = request.came.send
         await begin(send, 200, headers, status, request.origin)
-        for chunk in answer.chunks():
+        for number, chunk in enumerate(answer.chunks(), 1):
             await more(send, chunk)
+            if number % TURN_CHUNKS == 0:
+                await asyncio.sleep(0)
         await end(send)
         return True
 

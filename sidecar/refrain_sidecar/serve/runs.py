@@ -15,6 +15,8 @@ from refrain_sidecar.serve.stored import Headers
 KEPT_BYTES: Final = 16 * 1024 * 1024
 # How far upstream may be ahead of the fastest client.
 _AHEAD_BYTES: Final = 256 * 1024
+# Who is behind, or has left, takes so many chunks in one turn of the loop: others wait for theirs.
+TURN_CHUNKS: Final = 16
 
 
 class Run:
@@ -101,6 +103,8 @@ class Run:
                 self._room.set()
                 if not self.kept:
                     self._forget()
+                if number % TURN_CHUNKS == TURN_CHUNKS - 1:
+                    await asyncio.sleep(0)
             elif self.ended:
                 if self._error is not None:
                     raise self._error
