@@ -222,7 +222,8 @@ async def test_what_a_dead_letter_says_and_how_it_is_tried_again(machines: Machi
         assert told in (await machines.submitter.run(*arguments))[1]
     with machines.server.client() as client:
         await until(lambda: client.xlen("refrain:{queue}:dead"))
-    assert machines.engine.runs("poison") == 2
+    # Three times a try: an engine that says that it failed may only be ending.
+    assert machines.engine.runs("poison") == 6
     assert "1 job deleted" in (await machines.submitter.run("queue", "drop", "--yes"))[1]
     assert (await machines.state())["dead"] == 0
 

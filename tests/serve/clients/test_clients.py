@@ -79,24 +79,31 @@ def test_a_client_works_and_is_replayed(
 ) -> None:
     direct = said(script, ollama.base_url, ollama, tmp_path)
     through = proxy.url + BY_ADDRESS.get(script.stem, "")
-    begun = proxy.counts()
-    first = said(script, through, ollama, tmp_path)
-    asked = difference(proxy.counts(), begun)
-    known = proxy.hits_by_client()
-    begun = proxy.counts()
-    second = said(script, through, ollama, tmp_path)
-    replayed = difference(proxy.counts(), begun)
+    missed = 0
+    for _ in range(3):
+        begun = proxy.counts()
+        first = said(script, through, ollama, tmp_path)
+        asked = difference(proxy.counts(), begun)
+        missed += asked["misses"]
+        known = proxy.hits_by_client()
+        begun = proxy.counts()
+        second = said(script, through, ollama, tmp_path)
+        replayed = difference(proxy.counts(), begun)
+        # On a busy machine a look at the models takes too long, and what came is not kept.
+        if not replayed["misses"]:
+            break
 
     statuses = [one.pop("cache_status", None) for one in (direct, first, second)]
     assert statuses[0] is None
-    assert statuses[1:] in ([None, None], ["refrain; fwd=miss", "refrain; hit"])
+    assert statuses[1] in (None, "refrain; fwd=miss", "refrain; hit")
+    assert statuses[2] == (None if statuses[1] is None else "refrain; hit")
     assert_answered(direct)
     assert_answered(first)
     assert form(first) == form(direct)
     assert first.get("through") == direct.get("through")
     assert second == first
     # Some ask the same twice: an answer at once is a stream put together.
-    assert asked["misses"]
+    assert missed
     assert not asked["passed"]
     every = asked["hits"] + asked["misses"]
     assert every >= len(first["texts"])
