@@ -15,7 +15,7 @@ from tests.lsp.conftest import SIDECAR
 from tests.lsp.framing import Frames
 
 from refrain_sidecar import protocol
-from refrain_sidecar.enrichment.stage1.reading import MOST_CHARS
+from refrain_sidecar.enrichment.text import MOST_CHARS
 
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
 NOT_INITIALIZED, CANCELLED = -32002, -32800

@@ -9,7 +9,7 @@ import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import fastjsonschema
 from attrs import frozen
@@ -40,6 +40,15 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
+class Located(Protocol):
+    """A value of lists and mappings that knows where each part of it stood."""
+
+    @property
+    def value(self) -> Any: ...
+
+    def span(self, path: Path) -> Span: ...
+
+
 def check(text: str) -> Checked:
     """Check a configuration's text. Values that fail are left out, so their defaults apply."""
     try:
@@ -47,6 +56,11 @@ def check(text: str) -> Checked:
     except json.JSONDecodeError as error:
         span = Span(error.lineno - 1, error.colno - 1, error.colno)
         return Checked({}, (Problem("", f"not valid JSON: {error.msg}", span),))
+    return checked(document, _validator())
+
+
+def checked(document: Located, validate: Callable[[Any], Any]) -> Checked:
+    """Check a document by what fastjsonschema made of a schema. What fails is taken out of it."""
     values = document.value
     problems: list[Problem] = []
 
@@ -54,7 +68,7 @@ def check(text: str) -> Checked:
         key = ".".join(str(step) for step in path)
         problems.append(Problem(key, message, document.span(path)))
 
-    while failure := _failure(values):
+    while failure := _failure(values, validate):
         path: Path = tuple(failure.path[1:])
         if failure.rule == "additionalProperties":
             for name in [n for n in failure.value if n not in failure.definition["properties"]]:
@@ -74,9 +88,11 @@ def check(text: str) -> Checked:
     return Checked(values, tuple(sorted(problems, key=lambda p: (p.span.line, p.span.column))))
 
 
-def _failure(values: Any) -> fastjsonschema.JsonSchemaValueException | None:
+def _failure(
+    values: Any, validate: Callable[[Any], Any]
+) -> fastjsonschema.JsonSchemaValueException | None:
     try:
-        _validator()(values)
+        validate(values)
     except fastjsonschema.JsonSchemaValueException as error:
         return error
     return None

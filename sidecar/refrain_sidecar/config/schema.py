@@ -17,6 +17,7 @@ _TYPES = {
     "boolean": "true or false",
     "null": "null",
     "object": "an object",
+    "array": "a list",
 }
 
 

@@ -168,6 +168,30 @@ class Asking:
             "(inference.model)."
         )
 
+    def said(
+        self,
+        engine: Engine,
+        messages: Sequence[Message],
+        added: Mapping[str, Any],
+        *,
+        schema: Schema | None = None,
+        think: bool = False,
+    ) -> AsyncGenerator[Chunk, None]:
+        """The answer to a whole conversation, piece by piece, by the model's own template.
+
+        Closing it (`contextlib.aclosing`) stops the model.
+        """
+        return engine.client.stream_chat(
+            ChatRequest(
+                engine.model,
+                tuple(messages),
+                format=schema,
+                options={**self._options, **added},
+                keep_alive=self._keep_alive,
+                think=think,
+            )
+        )
+
     async def _whole(
         self,
         engine: Engine,

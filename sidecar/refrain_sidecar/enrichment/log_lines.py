@@ -21,20 +21,28 @@ _HOW = {
 
 def stage1(outcome: Outcome[Any], text: str, *, redact: bool) -> str:
     """`[CACHE HIT] Stage 1: I'm feeling grateful... (60 chars) → cached`."""
-    shown = HIDDEN if redact else _shortened(text)
-    return _line(outcome, 1, f"{shown} ({len(text)} chars)")
+    return _line(outcome, "Stage 1", _shown(text, redact=redact))
 
 
 def stage2(outcome: Outcome[Any], primary: str, secondary: str) -> str:
     """`[CACHE MISS] Stage 2: happy/grateful → generated & cached`."""
-    return _line(outcome, 2, f"{primary}/{secondary}")
+    return _line(outcome, "Stage 2", f"{primary}/{secondary}")
 
 
-def _line(outcome: Outcome[Any], stage: int, what: str) -> str:
+def recipe(outcome: Outcome[Any], name: str, text: str, *, redact: bool) -> str:
+    """`[CACHE MISS] Recipe translate: I'm feeling grateful... (60 chars) → generated & cached`."""
+    return _line(outcome, f"Recipe {_shortened(name)}", _shown(text, redact=redact))
+
+
+def _shown(text: str, *, redact: bool) -> str:
+    return f"{HIDDEN if redact else _shortened(text)} ({len(text)} chars)"
+
+
+def _line(outcome: Outcome[Any], stage: str, what: str) -> str:
     word, how = _HOW[outcome.outcome]
     # A miss is always for a reason, and *Explain Last Miss* tells it.
     reason = f" ({outcome.reason})" if word != "MISS" and outcome.reason else ""
-    return f"[CACHE {word}] Stage {stage}: {what} → {how}{reason}"
+    return f"[CACHE {word}] {stage}: {what} → {how}{reason}"
 
 
 def _shortened(text: str) -> str:

@@ -20,7 +20,7 @@ from pygls.workspace import TextDocument
 
 from refrain_cache import find_config
 from refrain_sidecar import __version__, protocol
-from refrain_sidecar.enrichment.stage1.reading import MOST_CHARS
+from refrain_sidecar.enrichment.text import MOST_CHARS
 from refrain_sidecar.lsp.diagnostics import diagnostics
 from refrain_sidecar.lsp.jsonrpc import Protocol
 from refrain_sidecar.lsp.messages import Handler, Verb, handler, structured

@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 
 from refrain_sidecar.enrichment.errors import InputRefused
 from refrain_sidecar.enrichment.prompts import score_messages
-from refrain_sidecar.enrichment.stage1.reading import (
-    MOST_CHARS,
-    checked,
-    defused,
-    read,
-    tokens_at_most,
-)
+from refrain_sidecar.enrichment.stage1.reading import read, tokens_at_most
+from refrain_sidecar.enrichment.text import MOST_CHARS, checked, defused
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\r\n\t ", "\u200b\u200b", "\x00\x01"])

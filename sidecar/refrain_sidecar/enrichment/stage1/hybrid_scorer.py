@@ -15,10 +15,11 @@ from refrain_sidecar.enrichment.language import language_warning
 from refrain_sidecar.enrichment.phase import Moment, Phase, phase_of
 from refrain_sidecar.enrichment.results import Enrichment
 from refrain_sidecar.enrichment.stage1.naming import Named, Naming
-from refrain_sidecar.enrichment.stage1.reading import RESERVED_TOKENS, Reading, checked, read
+from refrain_sidecar.enrichment.stage1.reading import RESERVED_TOKENS, Reading, read
 from refrain_sidecar.enrichment.stage1.readout import method_hash
 from refrain_sidecar.enrichment.stage1.scoring import LOW_CONFIDENCE, Scored
 from refrain_sidecar.enrichment.stage1.telling import Told, tell
+from refrain_sidecar.enrichment.text import checked
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.inference.choose import Engine, EngineChooser
 from refrain_sidecar.inference.errors import RequestRefused

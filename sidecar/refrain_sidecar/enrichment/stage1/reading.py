@@ -1,19 +1,11 @@
-"""What of a text the model gets to read: checked, defused and, where it is too long, cut."""
+"""What of a text the model gets to read: defused and, where it is too long, cut."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from typing import Any
-
 from attrs import frozen
 
-from refrain_cache import normalised
-from refrain_sidecar.enrichment.errors import InputRefused
+from refrain_sidecar.enrichment.text import defused
 
-# The longest text that is enriched. A model reads some thousands of characters of it; this keeps
-# what a longer one costs (normalising, hashing) far below what a person notices.
-MOST_CHARS = 100_000
 # Tokens of the context kept for the instruction, the template and the beginning of an answer.
 RESERVED_TOKENS = 320
 # A byte-level tokenizer makes at most one token a byte. English takes about 4.3 characters a token
@@ -21,13 +13,6 @@ RESERVED_TOKENS = 320
 # counts, which is right for the scripts such a small model never learnt to join.
 _ASCII_PER_TOKEN = 3
 _HEAD_SHARE = 0.6
-# What chat templates take for their own marks (<|im_end|>, <｜User｜>, </s>, <start_of_turn>,
-# <think>, [INST], <<SYS>> …), and the straight quote, for the prompt sets the text in two of them.
-_MARK = re.compile(
-    r"(?P<left><)(?=[|｜]|/?\w[\w.:-]*>)|(?P<right>(?<=[|｜])>)|(?P<bracket>\[)(?=/?g?[A-Z_]{3,}\])"
-    r"|(?P<opening>(?<![^\s(\[{–—-])\")|(?P<closing>\")"
-)
-_LOOKALIKES = {"left": "‹", "right": "›", "bracket": "(", "opening": "“", "closing": "”"}
 
 
 @frozen
@@ -37,35 +22,6 @@ class Reading:
     text: str
     chars: int
     warnings: tuple[str, ...] = ()
-
-
-def checked(text: Any) -> str:
-    """The normalised text. Raises InputRefused for what is no text, too long or says nothing."""
-    if not isinstance(text, str):
-        raise InputRefused(
-            f"Only text can be enriched, and this is of type {type(text).__name__}. Pass a string."
-        )
-    if len(text) > MOST_CHARS:
-        raise InputRefused(
-            f"The text has {len(text):,} characters, and at most {MOST_CHARS:,} can be enriched. "
-            "Select or pass a part of it."
-        )
-    tidy = normalised(text)
-    try:
-        tidy.encode()
-    except UnicodeEncodeError as error:
-        raise InputRefused(
-            "The text holds half a character (a lone surrogate). Select whole characters, or take "
-            "it out."
-        ) from error
-    if not tidy:
-        raise InputRefused("There is no text to enrich. Select or pass some words.")
-    if not any(_says_something(char) for char in tidy):
-        raise InputRefused(
-            "The text has neither letters, digits, punctuation nor symbols: only blanks or control "
-            "characters. Select or pass some words."
-        )
-    return tidy
 
 
 def read(text: str, max_tokens: int) -> Reading:
@@ -84,15 +40,6 @@ def read(text: str, max_tokens: int) -> Reading:
         f"{len(head)} and the last {len(tail)} were read."
     )
     return Reading(f"{head} … {tail}", len(text), (warning,))
-
-
-def defused(text: str) -> str:
-    """`text` with nothing in it that would end the quote it is put in, or the turn."""
-    readable = "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs") else " "
-        for char in text
-    )
-    return _MARK.sub(lambda found: _LOOKALIKES[str(found.lastgroup)], readable)
 
 
 def tokens_at_most(text: str) -> int:
@@ -124,7 +71,3 @@ def _to_blank(text: str) -> str:
     """`text` without the word it was cut in, unless that is most of it."""
     at = text.rfind(" ")
     return text[:at].rstrip() if at > len(text) // 2 else text
-
-
-def _says_something(char: str) -> bool:
-    return unicodedata.category(char)[0] in "LNPS"
