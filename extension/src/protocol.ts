@@ -9,6 +9,7 @@ export type CheckStatus = "ok" | "warn" | "fail";
 export type EngineName = "ollama" | "embedded";
 export type EntryOrder = "recent" | "created" | "used" | "size" | "cost";
 export type OutcomeName = "hit" | "coalesced" | "miss" | "bypass" | "refused";
+export type RecipeOrigin = "workspace" | "user" | "shipped";
 export type ServeAction = "start" | "stop" | "state";
 export type StatsWindow = "session" | "hour" | "day" | "all";
 export type Tier = "memory" | "disk" | "shared";
@@ -23,9 +24,12 @@ export const EXPLAIN = "refrain/explain";
 export const DOCTOR = "refrain/doctor";
 export const MODELS = "refrain/models";
 export const SERVE = "refrain/serve";
+export const RECIPES = "refrain/recipes";
+export const RUN = "refrain/run";
 export const STATS_CHANGED = "refrain/statsChanged";
 export const SERVE_CHANGED = "refrain/serveChanged";
 export const ENRICH_PROGRESS = "refrain/enrichProgress";
+export const RUN_PROGRESS = "refrain/runProgress";
 export const SERVER_COMMAND_PREFIX = "refrain.server.";
 export const ENGINE_ERROR = 1001;
 export const INPUT_ERROR = 1002;
@@ -327,6 +331,66 @@ export interface ServeState {
   error: string | null;
 }
 
+export interface RecipesParams {
+  new?: string | null;
+}
+
+export interface RecipeInput {
+  name: string;
+  hint: string;
+}
+
+export interface RecipeProblem {
+  line: number;
+  key: string;
+  message: string;
+}
+
+export interface RecipeInfo {
+  name: string;
+  path: string;
+  origin: RecipeOrigin;
+  description: string;
+  argumentHint: string;
+  model: string | null;
+  json: boolean;
+  variables: string[];
+  inputs: RecipeInput[];
+  problems: RecipeProblem[];
+  entries: number;
+  hits: number;
+  lastUsedAt: number | null;
+}
+
+export interface RecipesResult {
+  recipes: RecipeInfo[];
+  written: string | null;
+}
+
+export interface RunParams {
+  recipe: string;
+  text?: string | null;
+  file?: string | null;
+  inputs?: Record<string, string>;
+  whole?: boolean;
+  fresh?: boolean;
+  requestId?: string | null;
+}
+
+export interface RunResult {
+  recipe: string;
+  output: unknown;
+  engine: EngineInfo;
+  kind: string;
+  outcome: OutcomeName;
+  tier: Tier | null;
+  key: string;
+  lookupMs: number;
+  totalMs: number;
+  savedMs: number;
+  reason: string | null;
+}
+
 export interface WrittenLine {
   place: number;
   text: string;
@@ -338,4 +402,9 @@ export interface EnrichProgress {
   message: string;
   result: EnrichResult | null;
   line: WrittenLine | null;
+}
+
+export interface RunProgress {
+  requestId: string;
+  text: string;
 }

@@ -12,6 +12,8 @@ export interface Requests {
   "refrain/doctor": { params: Record<string, never>; result: protocol.DoctorResult };
   "refrain/models": { params: protocol.ModelsParams; result: protocol.ModelsResult };
   "refrain/serve": { params: protocol.ServeParams; result: protocol.ServeState };
+  "refrain/recipes": { params: protocol.RecipesParams; result: protocol.RecipesResult };
+  "refrain/run": { params: protocol.RunParams; result: protocol.RunResult };
 }
 
 export type Method = keyof Requests;

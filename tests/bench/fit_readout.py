@@ -34,8 +34,8 @@ from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.results import Way
 from refrain_sidecar.enrichment.stage1.evidence import ORDINARY, Logprobs, leaning, secondaries
 from refrain_sidecar.enrichment.stage1.naming import WORDS
-from refrain_sidecar.enrichment.text import defused
 from refrain_sidecar.enrichment.stage1.readout import LEAST, centred, file_name
+from refrain_sidecar.enrichment.text import defused
 from refrain_sidecar.enrichment.wheel import WHEEL
 from refrain_sidecar.inference.choose import EngineChooser
 

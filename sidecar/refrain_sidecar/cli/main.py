@@ -15,6 +15,7 @@ from refrain_sidecar.cli.machine import cpu, doctor
 from refrain_sidecar.cli.models import models
 from refrain_sidecar.cli.moving import export_entries, import_entries, verify
 from refrain_sidecar.cli.queue import queue, submit
+from refrain_sidecar.cli.recipes import recipes, run
 from refrain_sidecar.cli.serve import serve
 from refrain_sidecar.cli.session import Session
 from refrain_sidecar.cli.worker import worker
@@ -48,6 +49,8 @@ def main(context: click.Context, config: Path | None, verbose: bool) -> None:
 
 for command in (
     enrich,
+    run,
+    recipes,
     warm,
     stats,
     entries,

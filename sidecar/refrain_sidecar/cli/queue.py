@@ -21,8 +21,11 @@ from refrain_sidecar.cli.session import Session, json_option, pass_session
     show_default=True,
     help="1 names the feeling, 2 writes to it.",
 )
+@click.option("--recipe", metavar="NAME", help="Run this recipe instead; it goes with the jobs.")
 @pass_session
-def submit(session: Session, file: Path, output: Path | None, stages: str) -> None:
+def submit(
+    session: Session, file: Path, output: Path | None, stages: str, recipe: str | None
+) -> None:
     """Have the reflections in FILE (JSON lines) enriched by `refrain worker --queue`, anywhere.
 
     Lines and results are those of `refrain worker`: a result is written to OUTPUT or standard
@@ -31,8 +34,9 @@ def submit(session: Session, file: Path, output: Path | None, stages: str) -> No
 
     \b
     refrain submit reflections.jsonl -o enriched.jsonl
+    refrain submit --recipe summarise notes.jsonl -o summaries.jsonl
     """
-    wanted = tuple(int(stage) for stage in stages.split(","))
+    wanted = recipe or tuple(int(stage) for stage in stages.split(","))
     try:
         through(
             session,
@@ -40,7 +44,7 @@ def submit(session: Session, file: Path, output: Path | None, stages: str) -> No
             file,
             output,
             lambda service, lines, out, advance, report: service.submit(
-                lines, out, stages=wanted, advance=advance, report=report
+                lines, out, run=wanted, advance=advance, report=report
             ),
         )
     except KeyboardInterrupt:

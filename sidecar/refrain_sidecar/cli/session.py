@@ -58,11 +58,12 @@ class Session:
         Raises ConfigError when the configuration is wrong and `strict`.
         """
         from refrain_sidecar.config import load_settings
+        from refrain_sidecar.enrichment.recipes.finding import folders_here
         from refrain_sidecar.service.service import Service
 
         if strict:
             load_settings(self.config_path)
-        service = Service(self.config_path)
+        service = Service(self.config_path, folders_here())
         with asyncio.Runner() as loop:
             loop.run(service.open())
             try:

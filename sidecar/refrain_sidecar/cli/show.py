@@ -87,7 +87,7 @@ def counting(console: Console, title: str) -> Iterator[Callable[[int, int | None
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def outcome(stage: p.StageReport) -> Text:
+def outcome(stage: p.StageReport | p.RunResult) -> Text:
     """`HIT (memory)`, `HIT (disk, engine offline)`, `MISS (never seen)`."""
     detail = ", ".join(filter(None, (stage.tier, stage.reason)))
     text = Text(stage.outcome.upper(), style=_OUTCOME_STYLE[stage.outcome])
@@ -242,7 +242,7 @@ def entry_table(result: EntryPage) -> RenderableType:
             f"{entry.uses:,}",
             duration(entry.cost_ms),
             duration(entry.saved_ms) if entry.saved_ms else "–",
-            _age(now - entry.created_at),
+            age(now - entry.created_at),
         )
     return Group(table, Text(f"{len(result.entries):,} of {result.total:,} entries", style="dim"))
 
@@ -277,7 +277,8 @@ def model_choice(result: p.ModelsResult) -> RenderableType:
     return Text(f"Chosen: {result.chosen}. {now} {where}")
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
+    """Seconds for people: `3 d`, `5 h`, `12 min`, `8 s`."""
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds // length:.0f} {unit}"

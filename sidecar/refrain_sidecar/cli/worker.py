@@ -26,15 +26,24 @@ if TYPE_CHECKING:
     show_default=True,
     help="At a time.",
 )
+@click.option("--recipe", metavar="NAME", help="Run this recipe instead of the stages.")
 @click.option("--queue", is_flag=True, help="Do what others submit, until Ctrl-C or SIGTERM.")
 @pass_session
-def worker(session: Session, source: Path, output: Path | None, jobs: int, queue: bool) -> None:
+def worker(
+    session: Session,
+    source: Path,
+    output: Path | None,
+    jobs: int,
+    recipe: str | None,
+    queue: bool,
+) -> None:
     """Enrich the reflections in SOURCE (JSON lines; default: standard input).
 
     Each line is {"rid": …, "normalized_text": …, "timestamp"?: …}. Results go to OUTPUT or standard
     output, one line each, in order. Stopped half-way, a second run with the same OUTPUT goes on.
     Of lines with the same rid only the first is enriched. A line that cannot be used is named on
-    stderr and skipped; the status is 1 then.
+    stderr and skipped; the status is 1 then. With --recipe a line may also have "file" and
+    "inputs", and gets "output".
 
     With --queue, reflections come from the queue on the server of caching.shared, see `refrain
     submit`, and results go there. Told to stop, it finishes what it holds or gives it back; told
@@ -43,23 +52,22 @@ def worker(session: Session, source: Path, output: Path | None, jobs: int, queue
     \b
     refrain worker reflections.jsonl -o enriched.jsonl
     cat reflections.jsonl | refrain worker > enriched.jsonl
+    refrain worker --recipe summarise notes.jsonl -o summaries.jsonl
     refrain worker --queue --concurrency 2
     """
     if queue:
-        if str(source) != "-" or output is not None:
-            session.fail("With --queue there is no SOURCE and no OUTPUT.", status=2)
+        if str(source) != "-" or output is not None or recipe is not None:
+            session.fail("With --queue there is no SOURCE, OUTPUT or --recipe.", status=2)
         _from_the_queue(session, jobs)
         return
 
-    from refrain_sidecar.service.lines import enrich_lines
-
     through(
         session,
-        "Enriching",
+        "Running" if recipe else "Enriching",
         source,
         output,
-        lambda service, lines, out, advance, report: enrich_lines(
-            service.parts, lines, out, jobs=jobs, advance=advance, report=report
+        lambda service, lines, out, advance, report: service.run_lines(
+            lines, out, recipe=recipe, jobs=jobs, advance=advance, report=report
         ),
     )
 

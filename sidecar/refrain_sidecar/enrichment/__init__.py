@@ -1,6 +1,6 @@
-"""Two stages over one text: name the feeling (Stage 1), write to it (Stage 2)."""
+"""Two stages over one text, naming the feeling and writing to it; and recipes of one's own."""
 
-from refrain_sidecar.enrichment.blocking import HybridScorer, PostEnricher
+from refrain_sidecar.enrichment.blocking import HybridScorer, PostEnricher, Recipe
 from refrain_sidecar.enrichment.errors import AnswerInvalid, EnrichmentError, InputRefused
 from refrain_sidecar.enrichment.results import (
     Enrichment,
@@ -27,5 +27,6 @@ __all__ = [
     "PostEnricher",
     "PostEnrichment",
     "Provenance",
+    "Recipe",
     "WheelPlace",
 ]

@@ -1,4 +1,4 @@
-"""The stages for plain workers: blocking, without arguments, shared by a whole process."""
+"""Stages and recipes for plain workers: blocking, and shared by a whole process."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from refrain_sidecar.config import read_settings
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.enrichment.phase import Moment
+from refrain_sidecar.enrichment.recipes.definition import Given
+from refrain_sidecar.enrichment.recipes.finding import folders_here
+from refrain_sidecar.enrichment.recipes.running import AnswerCut, AsyncRecipes
 from refrain_sidecar.enrichment.results import Enrichment, PostEnriched
 from refrain_sidecar.enrichment.stage1.hybrid_scorer import AsyncHybridScorer
 from refrain_sidecar.enrichment.stage2.post_enricher import AsyncPostEnricher
@@ -55,14 +58,44 @@ class PostEnricher:
         )
 
 
+class Recipe:
+    """A recipe, found by its name: in `.refrain/recipes` of this folder or one above it, in the
+    user's folder, or brought along. Any thread may run it.
+
+    Recipe("translate").run("Good morning.", language="French")
+    """
+
+    def __init__(self, name: str) -> None:
+        """Raises InputRefused when there is none or it is broken."""
+        self._recipe = folders_here().one(name)
+        self._shared = _shared()
+
+    def run(self, text: str | None = None, *, file: str | None = None, **inputs: str) -> Any:
+        """What the model answers: a text or, where the recipe has a schema, JSON.
+
+        `inputs` are what the recipe asks for, by name. Raises as `AsyncRecipes.run` does, and
+        AnswerCut where the cap cut the answer, which the error holds.
+        """
+        given = Given(text, file, inputs)
+        outcome = self._shared.run(lambda stages: stages.recipes.run(self._recipe, given))
+        if outcome.outcome == "refused" and outcome.reason:
+            raise AnswerCut(outcome.value, self._recipe.cap)
+        return outcome.value["output"]
+
+
 class _Stages:
-    """Both stages over one cache, in its event loop, and the engine they ask."""
+    """The stages and recipes over one cache, in its event loop, and the engine they ask."""
 
     def __init__(self, cache: AsyncCache, settings: Settings) -> None:
         self.cache = cache
         self.chooser = EngineChooser(settings, threads_in_force(settings))
         self.scorer = AsyncHybridScorer(cache, self.chooser, settings)
         self.post_enricher = AsyncPostEnricher(cache, self.chooser, settings)
+        self.recipes = AsyncRecipes(cache, self.chooser, settings)
+
+    async def close(self) -> None:
+        await self.recipes.close()
+        await self.chooser.close()
 
 
 class _Shared:
@@ -96,7 +129,7 @@ class _Shared:
         """Stop the engine, if it was started here."""
         stages = self._stages
         if stages is not None and not self._cache.is_closed:
-            self._cache.run(lambda _: stages.chooser.close())
+            self._cache.run(lambda _: stages.close())
 
     def forked(self) -> None:
         """Begin anew in a forked child: the engine is the parent's."""

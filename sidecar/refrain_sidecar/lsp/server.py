@@ -20,6 +20,7 @@ from pygls.workspace import TextDocument
 
 from refrain_cache import find_config
 from refrain_sidecar import __version__, protocol
+from refrain_sidecar.enrichment.recipes.finding import Folders
 from refrain_sidecar.enrichment.text import MOST_CHARS
 from refrain_sidecar.lsp.diagnostics import diagnostics
 from refrain_sidecar.lsp.jsonrpc import Protocol
@@ -27,7 +28,7 @@ from refrain_sidecar.lsp.messages import Handler, Verb, handler, structured
 from refrain_sidecar.lsp.notifier import Notifier
 from refrain_sidecar.lsp.serving import Serving
 from refrain_sidecar.lsp.watchdog import watch
-from refrain_sidecar.protocol import EnrichProgress
+from refrain_sidecar.protocol import EnrichProgress, RunProgress
 from refrain_sidecar.protocol.wire import to_wire
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.service import Service
@@ -40,6 +41,7 @@ class Options:
     """What `initialize` may carry in `initializationOptions`."""
 
     config_path: str | None = None
+    trusted: bool = True
     enrich_command: str | None = None
 
 
@@ -98,6 +100,8 @@ class RefrainServer(LanguageServer):
             protocol.DOCTOR: lambda: self.service.doctor(),
             protocol.MODELS: lambda p: self.service.models(p),
             protocol.SERVE: lambda p: self._serving.act(p.action),
+            protocol.RECIPES: lambda p: self.service.recipes(p),
+            protocol.RUN: lambda p: self.service.run(p, self._run_progress),
         }
         for method, (params_class, _) in protocol.REQUESTS.items():
             self._register_verb(method, handler(params_class, verbs[method]))
@@ -121,7 +125,9 @@ class RefrainServer(LanguageServer):
             # As `exit` would end it; the watch is another thread.
             watch(params.process_id, lambda: loop.call_soon_threadsafe(sys.exit, 0))
         self._enrich_command = options.enrich_command or self._enrich_command
-        self._service = service = Service(_config_path(options.config_path, params))
+        config = _config_path(options.config_path, params)
+        folders = Folders(_roots(params), trusted=options.trusted)
+        self._service = service = Service(config, folders)
         service.subscribe(self._stats.changed)
         service.subscribe(self._serving.follow)
         service.config.on_problems(self._publish_problems)
@@ -152,6 +158,9 @@ class RefrainServer(LanguageServer):
 
     def _progress(self, progress: EnrichProgress) -> None:
         self.protocol.notify(protocol.ENRICH_PROGRESS, to_wire(progress))
+
+    def _run_progress(self, progress: RunProgress) -> None:
+        self.protocol.notify(protocol.RUN_PROGRESS, to_wire(progress))
 
     # --- code actions ------------------------------------------------------------------------
 
@@ -193,9 +202,14 @@ def _config_path(option: str | None, params: types.InitializeParams) -> Path | N
 
     With none there yet, the place where one would be: a file made later is followed at once.
     """
-    folders = [folder.uri for folder in params.workspace_folders or []]
-    root_uri = folders[0] if folders else params.root_uri
-    root = Path(to_fs_path(root_uri) or ".").resolve() if root_uri else None
+    root = next(iter(_roots(params)), None)
     if option:
         return ((root or Path.cwd()) / Path(option).expanduser()).resolve()
     return find_config(root) or (root and root / "config" / "perf_config.json")
+
+
+def _roots(params: types.InitializeParams) -> list[Path]:
+    """The folders that are open."""
+    folders = [folder.uri for folder in params.workspace_folders or []]
+    uris = folders or ([params.root_uri] if params.root_uri else [])
+    return [Path(to_fs_path(uri) or ".").resolve() for uri in uris]

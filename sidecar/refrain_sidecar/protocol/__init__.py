@@ -22,6 +22,7 @@ from refrain_cache.entry import EntryOrder, OutcomeName, Tier
 CheckStatus = Literal["ok", "warn", "fail"]
 EngineName = Literal["ollama", "embedded"]
 ServeAction = Literal["start", "stop", "state"]
+RecipeOrigin = Literal["workspace", "user", "shipped"]
 
 # Method names: requests.
 ENRICH = "refrain/enrich"
@@ -34,10 +35,13 @@ EXPLAIN = "refrain/explain"
 DOCTOR = "refrain/doctor"
 MODELS = "refrain/models"
 SERVE = "refrain/serve"
+RECIPES = "refrain/recipes"
+RUN = "refrain/run"
 # Method names: notifications from the sidecar.
 STATS_CHANGED = "refrain/statsChanged"
 SERVE_CHANGED = "refrain/serveChanged"
 ENRICH_PROGRESS = "refrain/enrichProgress"
+RUN_PROGRESS = "refrain/runProgress"
 # The same verbs as `workspace/executeCommand` commands, for editors without our extension.
 SERVER_COMMAND_PREFIX = "refrain.server."
 # JSON-RPC error codes of our own: outside -32768..-32000, which JSON-RPC and LSP reserve.
@@ -378,6 +382,112 @@ class ServeState:
     error: str | None = None
 
 
+# --- refrain/recipes -----------------------------------------------------------------------
+
+
+@frozen
+class RecipesParams:
+    """`new` is the name of a recipe to make, from a template, before they are listed."""
+
+    new: str | None = None
+
+
+@frozen
+class RecipeInput:
+    """Something a recipe asks for before it runs; `hint` says what to hand in."""
+
+    name: str
+    hint: str
+
+
+@frozen
+class RecipeProblem:
+    """Why a recipe cannot be run. `line` counts from 1; `key` is one of its front matter, or ""."""
+
+    line: int
+    key: str
+    message: str
+
+
+@frozen
+class RecipeInfo:
+    """A recipe and what it was worth. `json`: it answers in JSON, else in text.
+
+    `variables` are those of its prompt (`text`, `selection`, `file`, `fileBasename`, `input`).
+    `entries` are its stored answers and `hits` how often they were given, lately by `last_used_at`.
+    """
+
+    name: str
+    path: str
+    origin: RecipeOrigin
+    description: str
+    argument_hint: str
+    model: str | None
+    json: bool
+    variables: list[str]
+    inputs: list[RecipeInput]
+    problems: list[RecipeProblem]
+    entries: int
+    hits: int
+    last_used_at: float | None
+
+
+@frozen
+class RecipesResult:
+    """Every recipe, broken ones too, by name. `written` is the file that was made, if any."""
+
+    recipes: list[RecipeInfo]
+    written: str | None
+
+
+# --- refrain/run ---------------------------------------------------------------------------
+
+
+@frozen
+class RunParams:
+    """What to run a recipe on. `whole`: `text` is all of a file, so nothing is selected.
+
+    `inputs` are what the recipe asks for, by name. `request_id` is echoed in
+    `refrain/runProgress`. `fresh` computes anew and replaces the entry.
+    """
+
+    recipe: str
+    text: str | None = None
+    file: str | None = None
+    inputs: dict[str, str] = field(factory=dict)
+    whole: bool = False
+    fresh: bool = False
+    request_id: str | None = None
+
+
+@frozen
+class RunResult:
+    """What a recipe answered and how it came about: as in `StageReport`.
+
+    `output` is a text or, where the recipe has a schema, JSON.
+    """
+
+    recipe: str
+    output: Any
+    engine: EngineInfo
+    kind: str
+    outcome: OutcomeName
+    tier: Tier | None
+    key: str
+    lookup_ms: float
+    total_ms: float
+    saved_ms: float
+    reason: str | None
+
+
+@frozen
+class RunProgress:
+    """The next piece of the text that a recipe's model writes. Of a stored answer there is none."""
+
+    request_id: str
+    text: str
+
+
 REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
     ENRICH: (EnrichParams, EnrichResult),
     STATS: (StatsParams, StatsResult),
@@ -389,5 +499,7 @@ REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
     DOCTOR: (None, DoctorResult),
     MODELS: (ModelsParams, ModelsResult),
     SERVE: (ServeParams, ServeState),
+    RECIPES: (RecipesParams, RecipesResult),
+    RUN: (RunParams, RunResult),
 }
 """The params (None: there are none) and the result of every request."""

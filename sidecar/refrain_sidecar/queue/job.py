@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from refrain_sidecar.queue.errors import JobRefused
 
@@ -22,15 +22,28 @@ _SEAL_CHARS: Final = 64
 
 
 @frozen
-class Job:
-    """A line of input, and which stages are to be run on it."""
+class CarriedRecipe:
+    """A recipe as it goes to machines that do not have its file: its text, and its schema."""
 
-    stages: tuple[int, ...]
+    name: str
+    source: str
+    output: Mapping[str, Any] | None
+
+
+@frozen
+class Job:
+    """A line of input, and what is to be run on it: stages, or a recipe."""
+
+    run: tuple[int, ...] | CarriedRecipe
     line: Mapping[str, Any]
 
     def encoded(self) -> bytes:
         """Equal jobs are equal bytes."""
-        whole = {"v": _VERSION, "run": "enrich", "stages": self.stages, "line": self.line}
+        whole: dict[str, Any] = {"v": _VERSION, "line": self.line}
+        if isinstance(self.run, CarriedRecipe):
+            whole |= {"run": "recipe", "recipe": asdict(self.run)}
+        else:
+            whole |= {"run": "enrich", "stages": self.run}
         return json.dumps(
             whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
         ).encode()
@@ -44,19 +57,38 @@ def job_id(body: bytes) -> str:
 def decoded(body: bytes) -> Job:
     """The job that `body` says. Raises JobRefused with the reason if it is none of ours."""
     whole = _object(body, MAX_JOB_BYTES)
-    if whole.get("v") != _VERSION or whole.get("run") != "enrich":
+    reads: dict[str, tuple[str, Callable[[Any], Any]]] = {
+        "enrich": ("stages", _stages),
+        "recipe": ("recipe", _recipe),
+    }
+    kind = whole.get("run")
+    if whole.get("v") != _VERSION or not isinstance(kind, str) or kind not in reads:
         raise JobRefused(
             f"a job of another kind or version than this worker knows (v {whole.get('v')!r:.20}, "
-            f"run {whole.get('run')!r:.40}): update it"
+            f"run {kind!r:.40}): update it"
         )
-    if whole.keys() != {"v", "run", "stages", "line"}:
+    key, read = reads[kind]
+    if whole.keys() != {"v", "run", key, "line"}:
         raise JobRefused("not the keys of a job")
-    stages, line = whole["stages"], whole["line"]
-    if not isinstance(stages, list) or tuple(stages) not in STAGES:
-        raise JobRefused('"stages" must be [1] or [1,2]')
+    run, line = read(whole[key]), whole["line"]
     if not isinstance(line, dict):
         raise JobRefused('"line" must be an object')
-    return Job(tuple(stages), line)
+    return Job(run, line)
+
+
+def _stages(stages: Any) -> tuple[int, ...]:
+    if not isinstance(stages, list) or tuple(stages) not in STAGES:
+        raise JobRefused('"stages" must be [1] or [1,2]')
+    return tuple(stages)
+
+
+def _recipe(recipe: Any) -> CarriedRecipe:
+    if not isinstance(recipe, dict) or recipe.keys() != {"name", "source", "output"}:
+        raise JobRefused('"recipe" must have name, source and output')
+    texts, output = (recipe["name"], recipe["source"]), recipe["output"]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(output, dict | None):
+        raise JobRefused("not a recipe")
+    return CarriedRecipe(*texts, output)
 
 
 def result_encoded(result: Mapping[str, Any]) -> bytes:

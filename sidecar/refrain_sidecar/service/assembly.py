@@ -1,4 +1,4 @@
-"""What one configuration makes: a cache, a way to an engine, and the two stages over them."""
+"""What one configuration makes: a cache, a way to an engine, stages and recipes over them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from refrain_cache import AsyncCache
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
 from refrain_sidecar.enrichment import AsyncHybridScorer, AsyncPostEnricher
+from refrain_sidecar.enrichment.recipes.running import AsyncRecipes
 from refrain_sidecar.inference.choose import EngineChooser
 
 LOG = logging.getLogger("refrain")
@@ -27,6 +28,7 @@ class Assembly:
         self.chooser = EngineChooser(settings, threads_in_force(settings))
         self.scorer = AsyncHybridScorer(self.cache, self.chooser, settings)
         self.post_enricher = AsyncPostEnricher(self.cache, self.chooser, settings)
+        self.recipes = AsyncRecipes(self.cache, self.chooser, settings)
         self._users = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -40,6 +42,7 @@ class Assembly:
     async def close(self) -> None:
         """Wait until nobody uses the parts, then close them; the engine stops with its chooser."""
         await self._idle.wait()
+        await self.recipes.close()
         await self.chooser.close()
         await self.cache.close()
 

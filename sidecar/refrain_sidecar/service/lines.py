@@ -1,7 +1,8 @@
-"""Enrich a file of reflections: both stages, a few at a time, in order, resumable.
+"""Run a file of texts through stages or a recipe: a few at a time, in order, resumable.
 
 Input and output are JSON lines. A line of input is `{"rid", "normalized_text", "timestamp"?}`; its
-line of output is the same object with the enrichment's fields and `post_enrichment` added.
+line of output is the same object with the enrichment's fields and `post_enrichment` added. For a
+recipe a line may have `file` and `inputs`, and gets `recipe`, `output` and `provenance`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from attrs import define, field, frozen
 
 from refrain_sidecar.enrichment import EnrichmentError, InputRefused
+from refrain_sidecar.enrichment.recipes.definition import Definition, Given
 from refrain_sidecar.service.assembly import Assembly
 from refrain_sidecar.service.stages import parse_timestamp
 
@@ -151,8 +153,12 @@ class Output:
         self.done.add(record["rid"])
 
 
-async def enrich_lines(
-    parts: Assembly,
+# What is done to each line: gives its line of output, or raises as `enriched` does.
+Run = Callable[[Reflection], Awaitable[dict[str, Any]]]
+
+
+async def run_lines(
+    run: Run,
     lines: Iterable[bytes],
     output: Output,
     *,
@@ -160,20 +166,20 @@ async def enrich_lines(
     advance: Callable[[], None],
     report: Callable[[BadLine], None],
 ) -> Tally:
-    """Enrich each line that `output` does not have yet, `jobs` at a time, in the input's order.
+    """Run each line that `output` does not have yet, `jobs` at a time, in the input's order.
 
     `advance` is called once a line, `report` for each bad one. Raises InferenceError when the
     engine fails: what was written stays, and a second run goes on from there.
     """
     tally = Tally()
-    async for found in _in_order(parts, lines, output.done, jobs):
+    async for found in _in_order(run, lines, output.done, jobs):
         tally.take(found, output, report)
         advance()
     return tally
 
 
 async def _in_order(
-    parts: Assembly, lines: Iterable[bytes], done: set[str | int], jobs: int
+    run: Run, lines: Iterable[bytes], done: set[str | int], jobs: int
 ) -> AsyncIterator[Result]:
     """The result of each line, in order, with at most `jobs` begun and not yet taken."""
     begun: deque[tuple[str | int | None, Task]] = deque()
@@ -183,7 +189,7 @@ async def _in_order(
                 line = read_line(number, raw)
                 rid = None if isinstance(line, BadLine) else line.rid
                 same = next((task for its, task in reversed(begun) if its == rid), None)
-                begun.append((rid, asyncio.create_task(_one(parts, line, done, same))))
+                begun.append((rid, asyncio.create_task(_one(run, line, done, same))))
             if len(begun) >= jobs:
                 yield await begun.popleft()[1]
         while begun:
@@ -195,7 +201,7 @@ async def _in_order(
 
 
 async def _one(
-    parts: Assembly, line: Reflection | BadLine, done: set[str | int], same: Task | None
+    run: Run, line: Reflection | BadLine, done: set[str | int], same: Task | None
 ) -> Result:
     """`same` is the task of an earlier line with the same id, still under way."""
     if isinstance(line, BadLine):
@@ -203,7 +209,7 @@ async def _one(
     if line.rid in done or (same is not None and not isinstance(await same, BadLine)):
         return None
     try:
-        return await enriched(parts, line)
+        return await run(line)
     except (EnrichmentError, InputRefused) as error:
         return BadLine(line.number, str(error))
 
@@ -216,3 +222,16 @@ async def enriched(parts: Assembly, line: Reflection, *, stage2: bool = True) ->
         return {**line.record, **first.value}
     second = await parts.post_enricher.write(first.value, timestamp=timestamp)
     return {**line.record, **first.value, "post_enrichment": second.value}
+
+
+async def recipe_run(parts: Assembly, recipe: Definition, line: Reflection) -> dict[str, Any]:
+    """The line of output of a recipe. Raises InputRefused, EnrichmentError, InferenceError."""
+    file, inputs = line.record.get("file"), line.record.get("inputs", {})
+    if not isinstance(file, str | None):
+        raise InputRefused('"file" must be a string')
+    if not isinstance(inputs, Mapping) or not all(isinstance(v, str) for v in inputs.values()):
+        raise InputRefused('"inputs" must be an object of strings')
+    outcome = await parts.recipes.run(recipe, Given(line.text, file, inputs))
+    if outcome.outcome == "refused":
+        raise InputRefused(str(outcome.reason))
+    return {**line.record, "recipe": recipe.name, **outcome.value}

@@ -10,6 +10,8 @@ from typing import Any
 from refrain_cache.shared.connection import read_secret
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.enrichment import InputRefused
+from refrain_sidecar.enrichment.recipes.definition import Definition
+from refrain_sidecar.enrichment.recipes.reading import read_recipe
 from refrain_sidecar.inference.errors import (
     EngineBusy,
     EngineUnreachable,
@@ -18,7 +20,7 @@ from refrain_sidecar.inference.errors import (
     NoEngine,
 )
 from refrain_sidecar.queue.errors import JobRefused, NotNow, QueueError
-from refrain_sidecar.queue.job import Job, Seal
+from refrain_sidecar.queue.job import CarriedRecipe, Job, Seal
 from refrain_sidecar.queue.queue import Queue
 from refrain_sidecar.queue.server import Server
 from refrain_sidecar.queue.submitting import Submission
@@ -31,6 +33,7 @@ from refrain_sidecar.service.lines import (
     Tally,
     enriched,
     read_line,
+    recipe_run,
     reflection,
 )
 
@@ -62,16 +65,17 @@ async def submit_lines(
     lines: Iterable[bytes],
     output: Output,
     *,
-    stages: tuple[int, ...],
+    run: tuple[int, ...] | Definition,
     advance: Callable[[], None],
     report: Callable[[BadLine], None],
 ) -> Tally:
-    """Have each line that `output` does not have yet enriched by workers, in the input's order.
+    """Have workers run each line that `output` does not have yet, in the input's order.
 
     `advance` is called once a line, `report` for each bad one. Raises QueueError, OSError: what was
     written stays, and a second run goes on from there.
     """
     tally = Tally()
+    what = CarriedRecipe(run.name, run.source, run.output) if isinstance(run, Definition) else run
     begun = set(output.done)
 
     def jobs() -> Iterator[tuple[Line, Job | None]]:
@@ -81,7 +85,7 @@ async def submit_lines(
                 job = None
                 if isinstance(line, Reflection) and line.rid not in begun:
                     begun.add(line.rid)
-                    job = Job(stages, line.record)
+                    job = Job(what, line.record)
                 yield line, job
 
     async with queue_of(settings, patient=True) as (queue, seal):
@@ -114,7 +118,9 @@ async def work(parts: Assembly, concurrency: int, stopping: asyncio.Event) -> Wo
         if isinstance(line, BadLine):
             raise JobRefused(line.reason)
         try:
-            return await enriched(parts, line, stage2=2 in job.stages)
+            if isinstance(job.run, CarriedRecipe):
+                return await recipe_run(parts, _definition(job.run), line)
+            return await enriched(parts, line, stage2=2 in job.run)
         except InputRefused as error:
             raise JobRefused(str(error)) from error
         except InferenceError as error:
@@ -126,6 +132,18 @@ async def work(parts: Assembly, concurrency: int, stopping: asyncio.Event) -> Wo
 
     async with queue_of(parts.settings, patient=True) as (queue, seal):
         return await Worker(queue, seal, run, concurrency).work(stopping)
+
+
+def _definition(carried: CarriedRecipe) -> Definition:
+    """The recipe that came with a job. Raises JobRefused."""
+
+    def schema(_: str) -> object:
+        return carried.output
+
+    reading = read_recipe(carried.name, carried.source, schema)
+    if reading.definition is None:
+        raise JobRefused(f"a recipe that cannot be read: {reading.problems[0].message}")
+    return reading.definition
 
 
 async def _engine_of(parts: Assembly) -> None:

@@ -7,16 +7,18 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from refrain_cache import EntryPage, Explanation, Transferred, Verified
 from refrain_cache import Progress as Counting
 from refrain_sidecar import protocol
-from refrain_sidecar.config import LiveConfig
+from refrain_sidecar.config import LiveConfig, Problem
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import cpu_threads
 from refrain_sidecar.enrichment import InputRefused
+from refrain_sidecar.enrichment.recipes.finding import Folders
 from refrain_sidecar.inference.choose import Offline
 from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.queue.state import QueueState
@@ -24,24 +26,35 @@ from refrain_sidecar.queue.working import Worked
 from refrain_sidecar.service.assembly import Assembly
 from refrain_sidecar.service.background import Background
 from refrain_sidecar.service.doctor import examine
-from refrain_sidecar.service.lines import BadLine, Output, Tally
+from refrain_sidecar.service.lines import (
+    BadLine,
+    Output,
+    Reflection,
+    Tally,
+    enriched,
+    recipe_run,
+    run_lines,
+)
 from refrain_sidecar.service.models import models
 from refrain_sidecar.service.queueing import queue_of, submit_lines, work
 from refrain_sidecar.service.reading_ahead import ReadingAhead
+from refrain_sidecar.service.recipes import RunProgress, check, recipes, run, unheard
 from refrain_sidecar.service.stages import Progress, enrich, parse_timestamp, silent
 from refrain_sidecar.service.warming import warm
 
 
 class Service:
-    """The verbs: enrich, stats, purge, warm, cpu_threads, entries, explain, doctor, models, and for
-    the command line export, import_, verify, submit, work, queue, queue_retry and queue_drop.
+    """The verbs: enrich, run, recipes, stats, purge, warm, cpu_threads, entries, explain, doctor,
+    models, and for the command line export, import_, verify, submit, work, queue, queue_retry and
+    queue_drop. `folders` is where recipes lie.
 
     Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text);
     both carry a message that says what to do. The cache never fails them: it bypasses. Verbs that
     have nothing to do without a cache raise CacheUnavailableError.
     """
 
-    def __init__(self, config_path: Path | None) -> None:
+    def __init__(self, config_path: Path | None, folders: Folders | None = None) -> None:
+        self.folders = folders or Folders()
         self.config = LiveConfig(config_path)
         self._assembly: Assembly | None = None
         self._background = Background()
@@ -87,6 +100,23 @@ class Service:
         """Both stages (or the first) for one text."""
         async with self.parts as parts:
             return await enrich(parts, params, progress)
+
+    async def recipes(self, params: protocol.RecipesParams) -> protocol.RecipesResult:
+        """Which recipes there are, and what they were worth."""
+        async with self.parts as parts:
+            return await recipes(parts, self.folders, params)
+
+    async def check_recipes(self, files: Sequence[Path]) -> list[tuple[Path, tuple[Problem, ...]]]:
+        """What is wrong with the recipes in `files`, without any with all there are."""
+        async with self.parts as parts:
+            return await check(parts, self.folders, files)
+
+    async def run(
+        self, params: protocol.RunParams, progress: RunProgress = unheard
+    ) -> protocol.RunResult:
+        """One recipe on one text. Raises InputRefused for a recipe that is not there or broken."""
+        async with self.parts as parts:
+            return await run(parts, self.folders, params, progress)
 
     async def warm(
         self, params: protocol.WarmParams, progress: Progress = silent
@@ -173,15 +203,42 @@ class Service:
         lines: Iterable[bytes],
         output: Output,
         *,
-        stages: tuple[int, ...],
+        run: tuple[int, ...] | str,
         advance: Callable[[], None],
         report: Callable[[BadLine], None],
     ) -> Tally:
-        """Have lines enriched by the workers of the queue. Raises QueueError, OSError."""
-        settings = self.parts.settings
+        """Have workers of the queue run lines: stages, or the recipe of that name.
+
+        Raises QueueError, OSError, InputRefused.
+        """
+        what = self.folders.one(run) if isinstance(run, str) else run
         return await submit_lines(
-            settings, lines, output, stages=stages, advance=advance, report=report
+            self.parts.settings, lines, output, run=what, advance=advance, report=report
         )
+
+    async def run_lines(
+        self,
+        lines: Iterable[bytes],
+        output: Output,
+        *,
+        recipe: str | None,
+        jobs: int,
+        advance: Callable[[], None],
+        report: Callable[[BadLine], None],
+    ) -> Tally:
+        """Run lines here, `jobs` at a time: both stages, or `recipe`.
+
+        Raises InferenceError, OSError, InputRefused.
+        """
+        definition = recipe and self.folders.one(recipe)
+        async with self.parts as parts:
+
+            async def one(line: Reflection) -> dict[str, Any]:
+                if definition:
+                    return await recipe_run(parts, definition, line)
+                return await enriched(parts, line)
+
+            return await run_lines(one, lines, output, jobs=jobs, advance=advance, report=report)
 
     async def work(self, concurrency: int, stopping: asyncio.Event) -> Worked:
         """Do the queue's jobs until `stopping` is set. Raises QueueError."""

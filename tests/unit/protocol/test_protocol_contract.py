@@ -40,7 +40,11 @@ def parts_of(hint: typing.Any) -> typing.Iterator[typing.Any]:
 
 SAID = [
     part
-    for hint in (*(h for pair in protocol.REQUESTS.values() for h in pair), protocol.EnrichProgress)
+    for hint in (
+        *(hint for pair in protocol.REQUESTS.values() for hint in pair),
+        protocol.EnrichProgress,
+        protocol.RunProgress,
+    )
     for part in parts_of(hint)
 ]
 MESSAGES = list(dict.fromkeys(part for part in SAID if attrs.has(part)))
@@ -52,6 +56,7 @@ CONSTANTS = {
 }
 
 PLAIN: dict[object, str] = {
+    typing.Any: "unknown",
     str: "string",
     int: "number",
     float: "number",

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from refrain_sidecar.enrichment import InputRefused
-from refrain_sidecar.service.lines import BadLine, Output, Reflection, enrich_lines, read_line
+from refrain_sidecar.service.lines import (
+    BadLine,
+    Output,
+    Reflection,
+    enriched,
+    read_line,
+    run_lines,
+)
 
 
 def test_a_good_line_keeps_the_whole_record() -> None:
@@ -117,8 +124,8 @@ async def test_of_equal_ids_the_first_good_one_is_enriched_once(jobs: int) -> No
     source = [json.dumps({"rid": rid, "normalized_text": text}).encode() for rid, text in lines]
     stages, stream = Stages(), io.BytesIO()
 
-    tally = await enrich_lines(
-        stages.parts,
+    tally = await run_lines(
+        lambda line: enriched(stages.parts, line),
         source,
         Output(stream),
         jobs=jobs,

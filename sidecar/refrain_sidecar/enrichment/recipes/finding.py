@@ -6,6 +6,7 @@ recipe may be run follows from where it lies, never from what it says.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -116,9 +117,11 @@ class Folders:
         yield _SHIPPED, "shipped"
 
 
-def nearest_workspace(start: Path) -> Path | None:
-    """The nearest folder from `start` upwards that has a `.refrain/recipes`."""
-    return next((at for at in (start, *start.parents) if (at / IN_WORKSPACE).is_dir()), None)
+def folders_here() -> Folders:
+    """The folders for a program: the nearest `.refrain/recipes` from its working folder upwards."""
+    here = Path.cwd()
+    roots = (at for at in (here, *here.parents) if (at / IN_WORKSPACE).is_dir())
+    return Folders(tuple(itertools.islice(roots, 1)))
 
 
 def read_file(path: Path, folder: Path) -> RecipeReading:

@@ -28,11 +28,12 @@ _START = Span(0, 0, 1)
 
 @frozen
 class RecipeReading:
-    """`definition` is None where there are problems."""
+    """`definition` is None where there are problems; `model_at` is where its model is named."""
 
     name: str
     definition: Definition | None
     problems: tuple[Problem, ...]
+    model_at: Span = _START
 
 
 def no_files(name: str) -> Any:
@@ -51,7 +52,7 @@ def read_recipe(name: str, text: str, schema_at: Callable[[str], Any] = no_files
     reader = _Reader(name, text.removeprefix("\ufeff").replace("\r\n", "\n"), schema_at)
     definition = reader.read()
     problems = tuple(sorted(reader.problems, key=lambda p: (p.span.line, p.span.column)))
-    return RecipeReading(name, None if problems else definition, problems)
+    return RecipeReading(name, None if problems else definition, problems, reader.model_at)
 
 
 @cache
@@ -73,6 +74,7 @@ class _Reader:
         self._text = text
         self._schema_at = schema_at
         self.problems: list[Problem] = []
+        self.model_at = _START
 
     def read(self) -> Definition:
         head, body_at = self._parted()
@@ -82,6 +84,7 @@ class _Reader:
             found = checked(head, _validator())
             self.problems += found.problems
             values = found.values
+            self.model_at = head.span(("model",))
             if "output" in values:
                 output = self._output(values["output"], head)
         return Definition(

@@ -148,8 +148,8 @@ class AsyncRecipes:
         if recipe.model is not None and not same_model(known.model, recipe.model):
             raise ModelMissing(
                 f"The recipe {recipe.name!r} asks for the model {recipe.model!r}, and there is "
-                f"only {known.model} ({known.name}). `ollama pull {recipe.model}`, or take `model` out "
-                "of the recipe."
+                f"only {known.model} ({known.name}). Pull it with `ollama pull {recipe.model}`, or "
+                "take `model` out of the recipe."
             )
         identity = asking.identity(
             known,

@@ -103,7 +103,8 @@ def _why_not(variable: Variable, *, closed: bool, rest: str) -> str | None:
 def _value(variable: Variable, values: Mapping[str, str], inputs: Mapping[str, str]) -> str:
     given = inputs.get(variable.name) if variable.name else values.get(variable.kind)
     if given is None or not given.strip():
-        raise InputRefused(f"{variable} cannot be filled: {_WANTED[variable.kind]}")
+        wanted = variable.hint and f"it was not given ({variable.hint})."
+        raise InputRefused(f"{variable} cannot be filled: {wanted or _WANTED[variable.kind]}")
     return given
 
 
