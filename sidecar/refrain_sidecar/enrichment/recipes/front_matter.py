@@ -98,7 +98,9 @@ class _Reader:
         event = next(self._events)
         if getattr(event, "anchor", None) is not None:
             raise FrontMatterError("anchors and aliases are not taken here", self._span(event))
-        if getattr(event, "tag", None) is not None and not getattr(event, "implicit", True):
+        implicit = getattr(event, "implicit", True)
+        # Of a word there are two: as it stands, and as if it were quoted.
+        if not (any(implicit) if isinstance(implicit, tuple) else implicit):
             raise FrontMatterError("tags (`!…`) are not taken here", self._span(event))
         return event
 

@@ -39,7 +39,7 @@ def _faults(schema: Any, path: Path, parts: list[int]) -> Iterator[Fault]:
         required = schema.get("required")
         if isinstance(required, list) and isinstance(schema.get("properties"), dict):
             for at, name in enumerate(required):
-                if name not in schema["properties"]:
+                if isinstance(name, str) and name not in schema["properties"]:
                     yield (*path, "required", at), f"{name!r} is none of the properties"
 
 
