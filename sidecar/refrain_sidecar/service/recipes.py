@@ -87,7 +87,7 @@ async def unknown_models(
     if not named:
         return {}
     offered = await models(parts, None, protocol.ModelsParams())
-    if offered.problem:
+    if offered.problem and parts.settings.inference.engine != "embedded":
         return {}
     found: dict[str, tuple[Problem, ...]] = {}
     for name, reading in named.items():
@@ -117,7 +117,7 @@ async def _worth(parts: Assembly) -> defaultdict[str, _Worth]:
     for entry in page.entries:
         of = worth[entry.label]
         of.entries += 1
-        of.hits += entry.uses
+        of.hits += entry.uses - 1  # the first is its making
         of.last_used_at = max(of.last_used_at or 0.0, entry.last_used_at)
     return worth
 
