@@ -81,6 +81,41 @@ def lines(count: int) -> list[dict[str, Any]]:
     return [line(number) for number in range(count)]
 
 
+async def test_a_recipe_goes_with_its_jobs(machines: Machines) -> None:
+    """The worker has neither the recipe nor the schema beside it."""
+    there = machines.submitter.folder / ".refrain" / "recipes"
+    there.mkdir(parents=True)
+    (there / "name.json").write_text(
+        '{"type": "object", "properties": {"feeling": {"type": "string"}}, "required": ["feeling"]}'
+    )
+    (there / "name.recipe.md").write_text("---\noutput: name.json\n---\nName it: ${text}")
+    file = machines.submitter.write("in.jsonl", [*lines(6), {**line(7), "inputs": 7}])
+    worker = await machines.work()
+    submit = ("submit", file, "--recipe", "name", "-o", "out.jsonl")
+    status, _, said = await machines.submitter.run(*submit)
+
+    assert status == 1
+    assert 'line 7 skipped: "inputs" must be' in said
+    found = read(machines.results)
+    assert [one["rid"] for one in found] == list(range(6))
+    assert all(one["output"] == {"feeling": "homesick"} for one in found)
+    assert {one["recipe"] for one in found} == {"name"}
+    asked = machines.engine.bodies("/api/chat")
+    assert len([body for body in asked if "format" in body]) == 6
+
+    worker.send(signal.SIGTERM)
+    assert await worker.status() == 0
+    assert (await machines.state())["dead"] == 1
+
+
+async def test_a_recipe_that_is_not_there_is_not_submitted(machines: Machines) -> None:
+    file = machines.submitter.write("in.jsonl", lines(2))
+    status, _, said = await machines.submitter.run("submit", file, "--recipe", "absent")
+    assert status == 1
+    assert "There is no recipe 'absent'" in said
+    assert (await machines.state())["waiting"] == 0
+
+
 async def test_results_come_in_order_and_bad_lines_are_named(machines: Machines) -> None:
     file = machines.submitter.write(
         "in.jsonl", [*lines(12), "{", line(3), {"rid": "p", "normalized_text": "poison"}]

@@ -12,6 +12,7 @@ from refrain_sidecar.queue.errors import JobRefused
 from refrain_sidecar.queue.job import (
     MAX_JOB_BYTES,
     MAX_RESULT_BYTES,
+    CarriedRecipe,
     Job,
     Seal,
     decoded,
@@ -20,6 +21,8 @@ from refrain_sidecar.queue.job import (
 )
 
 LINE = {"rid": 1, "normalized_text": "süß"}
+RECIPE = {"name": "title", "source": "Title ${text}", "output": {"type": "string"}}
+COOKS = {"v": 1, "run": "recipe", "recipe": RECIPE, "line": LINE}
 GOOD = {"v": 1, "run": "enrich", "stages": [1, 2], "line": LINE}
 OURS, THEIRS, NOBODYS = (
     Seal("refrain", b"ours"),
@@ -57,6 +60,28 @@ def test_another_message_is_refused_in_few_words(changed: dict[str, object], rea
     assert len(str(refusal.value)) < 200
 
 
+def test_a_recipe_comes_out_as_it_went_in() -> None:
+    job = Job(CarriedRecipe("title", "Title ${text}", {"type": "string"}), LINE)
+    assert decoded(job.encoded()) == job == decoded(json.dumps(COOKS).encode())
+    assert job_id(job.encoded()) != job_id(Job((1,), LINE).encoded())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"recipe": "title"},
+        {"recipe": {**RECIPE, "more": 1}},
+        {"recipe": {**RECIPE, "source": None}},
+        {"recipe": {**RECIPE, "output": "x.json"}},
+        {"stages": [1]},
+        {"line": None},
+    ],
+)
+def test_another_recipe_is_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(JobRefused):
+        decoded(json.dumps({**COOKS, **changed}).encode())
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -82,13 +107,13 @@ def test_whatever_lies_there_is_a_job_or_refused(body: bytes) -> None:
 
 @given(
     st.fixed_dictionaries(
-        {"v": st.just(1), "run": st.just("enrich")},
+        {"v": st.just(1), "run": st.sampled_from(("enrich", "recipe"))},
         optional={
             name: st.recursive(
                 st.none() | st.booleans() | st.integers() | st.text(),
                 lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
             )
-            for name in ("stages", "line")
+            for name in ("stages", "recipe", "line")
         },
     )
 )
