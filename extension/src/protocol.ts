@@ -262,6 +262,9 @@ export interface ExplainParams {
   text?: string | null;
   timestamp?: string | null;
   key?: string | null;
+  recipe?: string | null;
+  file?: string | null;
+  inputs?: Record<string, string>;
 }
 
 export interface Difference {

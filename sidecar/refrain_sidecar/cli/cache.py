@@ -9,7 +9,7 @@ import click
 from attrs import evolve
 
 from refrain_sidecar.cli import show
-from refrain_sidecar.cli.session import Session, json_option, pass_session
+from refrain_sidecar.cli.session import Session, input_option, json_option, pass_session
 from refrain_sidecar.protocol import EntriesParams, ExplainParams, PurgeParams, StatsParams
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -69,16 +69,23 @@ def entries(session: Session, /, as_json: bool, **asked: Any) -> None:
 @click.command()
 @click.argument("text", required=False)
 @click.option("--key", help="Explain this key (or its beginning) instead of a text.")
+@click.option("--recipe", metavar="NAME", help="What this recipe would answer to it.")
+@click.option("--file", help="The file that a recipe is told the text is from.")
+@input_option
 @json_option
 @pass_session
-def explain(session: Session, /, as_json: bool, **asked: Any) -> None:
+def explain(session: Session, /, as_json: bool, inputs: tuple[str, ...], **asked: Any) -> None:
     """Say why TEXT would hit or miss now; without TEXT, why the last miss was one.
+
+    That is Stage 1's answer, or that of a recipe.
 
     \b
     refrain explain "I feel grateful for this quiet morning."
     refrain explain --key 3f9a
+    refrain explain --recipe translate -i language=French "Good morning."
     """
-    result = session.run(lambda service: service.explain(ExplainParams(**asked)))
+    params = ExplainParams(**asked, inputs=session.named(inputs))
+    result = session.run(lambda service: service.explain(params))
     session.give(result, as_json, show.explanation)
 
 

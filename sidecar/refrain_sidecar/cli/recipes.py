@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from refrain_sidecar.cli import show
-from refrain_sidecar.cli.session import Session, json_option, pass_session
+from refrain_sidecar.cli.session import Session, input_option, json_option, pass_session
 from refrain_sidecar.protocol import RecipesParams, RecipesResult, RunParams, RunProgress, RunResult
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.argument("source", type=click.Path(path_type=Path, allow_dash=True), default="-")
 @click.option("--text", help="Run it on this text instead of SOURCE.")
-@click.option(
-    *("-i", "--input", "inputs"),
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="What the recipe asks for.",
-)
+@input_option
 @click.option("--fresh", is_flag=True, help="Compute anew and replace the stored answer.")
 @json_option
 @pass_session
@@ -57,7 +52,7 @@ def run(
     file = None
     if text is None:
         text, file = _text(session, name, source)
-    params = RunParams(name, text, file, _inputs(session, inputs), fresh=fresh, request_id="cli")
+    params = RunParams(name, text, file, session.named(inputs), fresh=fresh, request_id="cli")
     written: list[str] = []
 
     def told(progress: RunProgress) -> None:
@@ -98,14 +93,6 @@ def _text(session: Session, name: str, source: Path) -> tuple[str | None, str | 
 
 async def _takes_text(service: Service, name: str) -> bool:
     return service.folders.one(name).takes_text
-
-
-def _inputs(session: Session, given: tuple[str, ...]) -> dict[str, str]:
-    pairs = [each.partition("=") for each in given]
-    for name, equals, _ in pairs:
-        if not name or not equals:
-            session.fail(f"--input {name} is not NAME=VALUE.", status=2)
-    return {name: value for name, _, value in pairs}
 
 
 @click.group(invoke_without_command=True)

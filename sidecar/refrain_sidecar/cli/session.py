@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -88,6 +88,14 @@ class Session:
         else:
             self.console.print(show(result))
 
+    def named(self, given: Iterable[str]) -> dict[str, str]:
+        """What `--input NAME=VALUE` said, by name."""
+        pairs = [each.partition("=") for each in given]
+        for name, equals, _ in pairs:
+            if not name or not equals:
+                self.fail(f"--input {name} is not NAME=VALUE.", status=2)
+        return {name: value for name, _, value in pairs}
+
     def fail(self, message: str, status: int = 1) -> NoReturn:
         """Say what went wrong on stderr and end with `status`."""
         self.messages.print(f"[red]refrain:[/] {escape(message)}", soft_wrap=True)
@@ -95,6 +103,12 @@ class Session:
 
 
 pass_session = click.make_pass_decorator(Session)
+input_option = click.option(
+    *("-i", "--input", "inputs"),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What a recipe asks for.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
 
 

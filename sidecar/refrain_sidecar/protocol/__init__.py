@@ -285,11 +285,15 @@ class EntriesParams:
 
 @frozen
 class ExplainParams:
-    """What to explain: a text as Stage 1 would see it, a key, or (with neither) the last miss."""
+    """What to explain: a text as Stage 1 would see it, a recipe run on a text, a key, or (with none
+    of them) the last miss."""
 
     text: str | None = None
     timestamp: str | None = None
     key: str | None = None
+    recipe: str | None = None
+    file: str | None = None
+    inputs: dict[str, str] = field(factory=dict)
 
 
 # --- refrain/doctor ------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from refrain_sidecar.config import LiveConfig, Problem
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import cpu_threads
 from refrain_sidecar.enrichment import InputRefused
+from refrain_sidecar.enrichment.recipes.definition import Given
 from refrain_sidecar.enrichment.recipes.finding import Folders
 from refrain_sidecar.inference.choose import Offline
 from refrain_sidecar.inference.errors import InferenceError
@@ -163,11 +164,15 @@ class Service:
             return await parts.cache.entries(**attrs.asdict(params))
 
     async def explain(self, params: protocol.ExplainParams) -> Explanation:
-        """Why a text, a key or (with neither) the last miss would hit or miss now."""
+        """Why a text, a recipe, a key or (with none) the last miss would hit or miss now."""
         async with self.parts as parts:
             if params.key is not None:
                 with _bad_key_refused():
                     return await parts.cache.explain_key(params.key)
+            if params.recipe is not None:
+                recipe = await asyncio.to_thread(self.folders.one, params.recipe)
+                given = Given(params.text, params.file, params.inputs)
+                return await parts.cache.explain(await parts.recipes.fingerprint(recipe, given))
             if params.text is not None:
                 timestamp = parse_timestamp(params.timestamp)
                 fingerprint = await parts.scorer.fingerprint(params.text, timestamp)

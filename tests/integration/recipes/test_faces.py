@@ -54,6 +54,8 @@ def test_one_entry_for_all(workspace: Path) -> None:
     python = [sys.executable, "-c", BY_PYTHON]
     said = subprocess.run(python, cwd=workspace, capture_output=True, encoding="utf-8", check=True)
     assert said.stdout.strip() == answer.strip()
+    why, _ = refrain(workspace, "explain", "--recipe", "title", TEXT)
+    assert why.startswith("HIT")
     (title,) = (each for each in _recipes(workspace) if each["name"] == "title")
     assert (title["origin"], title["entries"], title["hits"]) == ("workspace", 1, 4)
 
