@@ -62,6 +62,6 @@ def _carried(url: str) -> bytes:
 
 def _too_large(name: str, size: int) -> InputRefused:
     return InputRefused(
-        f"{name} has {size / 1e6:,.0f} MB, and at most {MOST_BYTES // 1_000_000} MB can be looked "
+        f"{name} has {size / 1e6:,.1f} MB, and at most {MOST_BYTES // 1_000_000} MB can be looked "
         "at. Make it smaller."
     )
