@@ -4,15 +4,29 @@ No model that sees is to be had as small as these tests need one, so they make t
 can be, which a real Ollama loads and runs as it does LLaVA's: one patch, whose mean red, green and
 blue tell the model's own word for the colour (its embedding) where the picture stands in the
 prompt. What SmolLM2 then says to "red" is its own.
+
+    python -m tests.ollama.eye
+
+serves it as `python -m tests.ollama.serving` serves the model without an eye.
 """
 
 from __future__ import annotations
 
+import signal
 import struct
+import sys
+from contextlib import suppress
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.ollama.binary import NoOllama
+from tests.ollama.serving import OllamaFailed, RealOllama, serving
 
 from refrain_sidecar.inference.embedded.gguf import metadata
+from refrain_sidecar.inference.models.manifest import manifest, weights_path
+
+SEER = "seer"
 
 # How a colour is told from the means of red, green and blue.
 COLOURS = {"red": (1, -1, -1), "green": (-1, 1, -1), "blue": (-1, -1, 1)}
@@ -27,6 +41,15 @@ _Q8_0_BLOCK = struct.Struct("<e32b")
 _ALIGNED = 32
 
 Tensor = tuple[tuple[int, ...], list[float]]
+
+
+def create_seer(ollama: RealOllama) -> None:
+    """Make the model `SEER`: the small one with an eye. Raises OllamaFailed."""
+    weights = weights_path(manifest())
+    with TemporaryDirectory() as folder:
+        eye = Path(folder, "eye.gguf")
+        write_eye(eye, weights)
+        ollama.create(SEER, f"FROM {weights}\nFROM {eye}\nPARAMETER num_thread 1\n")
 
 
 def write_eye(path: Path, weights: Path) -> None:
@@ -133,3 +156,18 @@ def _text(text: str) -> bytes:
 
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % _ALIGNED)
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        with suppress(KeyboardInterrupt), serving() as ollama:
+            create_seer(ollama)
+            print(ollama.base_url, flush=True)
+            sys.stdin.read()
+    except (NoOllama, OllamaFailed) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

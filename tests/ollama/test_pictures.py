@@ -17,7 +17,7 @@ from tests import pictures
 from tests.lsp.conftest import SIDECAR
 from tests.lsp.framing import Frames
 from tests.ollama.counting import counting_requests
-from tests.ollama.eye import write_eye
+from tests.ollama.eye import SEER, create_seer
 from tests.ollama.serving import MODEL, RealOllama
 from tests.ollama.workspaces import refrain, workspace
 
@@ -34,13 +34,11 @@ from refrain_sidecar.enrichment.keeping import OFFLINE
 from refrain_sidecar.enrichment.vision import image_describer, vision_prompt
 from refrain_sidecar.inference.abilities import found_out
 from refrain_sidecar.inference.choose import EngineChooser
-from refrain_sidecar.inference.models.manifest import manifest, weights_path
 from refrain_sidecar.inference.ollama.bodies import chat_body
 from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import ChatRequest
 from refrain_sidecar.inference.ollama.options import frozen_options
 
-SEER = "seer"
 COLOUR = "What colour is this picture?"
 # Its checksums are right, its pixels are not: what no look at the chunks can find.
 UNPACKABLE = pictures.png_of(
@@ -49,10 +47,8 @@ UNPACKABLE = pictures.png_of(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _seer(ollama: RealOllama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    eye, weights = tmp_path_factory.mktemp("eye") / "eye.gguf", weights_path(manifest())
-    write_eye(eye, weights)
-    ollama.create(SEER, f"FROM {weights}\nFROM {eye}\nPARAMETER num_thread 1\n")
+def _seer(ollama: RealOllama) -> Iterator[None]:
+    create_seer(ollama)
     yield
     ollama.remove(SEER)
 
