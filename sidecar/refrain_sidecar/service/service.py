@@ -49,9 +49,8 @@ class Service:
     queue_drop. `folders` is where recipes lie.
 
     Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text or
-    picture);
-    both carry a message that says what to do. The cache never fails them: it bypasses. Verbs that
-    have nothing to do without a cache raise CacheUnavailableError.
+    picture); both carry a message that says what to do. The cache never fails them: it bypasses.
+    Verbs that have nothing to do without a cache raise CacheUnavailableError.
     """
 
     def __init__(self, config_path: Path | None, folders: Folders | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refrain_sidecar.enrichment.stage1.reading import checked, defused
+from refrain_sidecar.enrichment.text import checked, unturned
 from refrain_sidecar.inference.ollama.messages import Message
 
 # Changes with `asked`; the question itself is an ingredient of its own.
@@ -20,4 +20,4 @@ def question_of(text: str) -> str:
 
 def asked(question: str, picture: bytes) -> Message:
     """The question with its picture, which the model's template puts before it."""
-    return Message("user", defused(question).replace(_PLACE, "(img"), images=(picture,))
+    return Message("user", unturned(question).replace(_PLACE, "(img"), images=(picture,))
