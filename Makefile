@@ -70,7 +70,7 @@ test-python: models ollama redis .tools/clients/.installed ## Python: units, lan
 test-extension: extension/node_modules/.installed ## TypeScript units
 	npm --prefix extension run --silent test
 
-test-editor: vsix models editor-tools ## End to end in a real VS Code; screenshots in screenshots/
+test-editor: vsix models ollama editor-tools ## End to end in a real VS Code; screenshots in screenshots/
 	@npm --prefix tests/e2e run --silent test
 
 editor-tools: .venv/.installed

@@ -41,6 +41,7 @@ export interface EnrichParams {
   stage2?: boolean;
   fresh?: boolean;
   requestId?: string | null;
+  image?: string | null;
 }
 
 export interface Wheel {
@@ -78,6 +79,7 @@ export interface StageReport {
 }
 
 export interface EnrichResult {
+  description: string | null;
   wheel: Wheel;
   scores: Record<string, number>;
   confidence: number;
@@ -401,10 +403,11 @@ export interface WrittenLine {
 
 export interface EnrichProgress {
   requestId: string;
-  phase: "stage1" | "stage2" | "warm";
+  phase: "vision" | "stage1" | "stage2" | "warm";
   message: string;
   result: EnrichResult | null;
   line: WrittenLine | null;
+  description: string | null;
 }
 
 export interface RunProgress {

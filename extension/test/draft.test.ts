@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { EnrichProgress } from "../src/protocol";
-import { drafted } from "../src/webviews/enrichment/draft";
+import { drafted, type Page } from "../src/webviews/enrichment/draft";
 import { enrichmentOf } from "./samples";
 
 describe("an enrichment as far as it has come", () => {
@@ -11,6 +11,7 @@ describe("an enrichment as far as it has come", () => {
     message: "Writing…",
     result: null,
     line: null,
+    description: null,
     ...known,
   });
   const begun = drafted(undefined, step({ result: enrichmentOf() }));
@@ -27,8 +28,19 @@ describe("an enrichment as far as it has come", () => {
   it("takes lines into their places in whatever order they come", () => {
     const later = drafted(begun, step({ line: { place: 6, text: "Be well" } }));
     const whole = drafted(later, step({ line: { place: 0, text: "A quiet morning" } }));
-    assert.deepEqual(whole?.lines, ["A quiet morning", null, null, null, null, null, "Be well"]);
-    assert.deepEqual(begun?.lines, Array(7).fill(null));
+    assert.deepEqual((whole as Page).lines, ["A quiet morning", null, null, null, null, null, "Be well"]);
+    assert.deepEqual((begun as Page).lines, Array(7).fill(null));
+  });
+
+  it("is a picture's description as far as it is written, until Stage 1 is there", () => {
+    const looking = drafted(undefined, step({ phase: "vision" }));
+    assert.deepEqual(looking, { result: null, description: "", state: "writing" });
+    const seeing = drafted(looking, step({ phase: "vision", description: "A red" }));
+    assert.deepEqual(seeing, { result: null, description: "A red", state: "writing" });
+    const seen = drafted(seeing, step({ phase: "stage1", description: "A red house." }));
+    assert.deepEqual(seen, { result: null, description: "A red house.", state: "writing" });
+    assert.deepEqual(drafted(seen, step({ line: { place: 0, text: "A line" } })), seen);
+    assert.deepEqual(drafted(seen, step({ result: enrichmentOf() })), begun);
   });
 
   it("begins anew when Stage 1 is told again", () => {

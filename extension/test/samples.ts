@@ -84,6 +84,7 @@ export function stageOf(changes: Partial<StageReport> = {}): StageReport {
 
 export function enrichmentOf(changes: Partial<EnrichResult> = {}): EnrichResult {
   return {
+    description: null,
     wheel: { primary: "happy", secondary: "grateful", tertiary: "thankful" },
     scores: { happy: 0.8, strong: 0.05, peaceful: 0.05, sad: 0.04, angry: 0.03, fearful: 0.03 },
     confidence: 0.8,

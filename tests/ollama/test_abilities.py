@@ -78,7 +78,7 @@ async def test_a_model_is_known_by_its_form_and_its_twenty_alternatives(
         "<|im_start|>assistant\nIt is"
     )
     assert (found.logprobs, found.scores_words, found.keeps_prompts) == (20, False, False)
-    assert (found.thinks, found.sees) == (False, False)
+    assert (found.thinks, found.sees) == (False, ())
     assert found.family == "llama smollm2 135m"
     assert found.lacks == ()
 

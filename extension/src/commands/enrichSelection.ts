@@ -1,11 +1,8 @@
 import { Range, type TextDocument, type TextEditor, window } from "vscode";
 import type { CommandFactory } from "../context";
 import { paragraphAt } from "../paragraph";
-import { ENRICH } from "../protocol";
 import { ResultDecoration } from "../resultDecoration";
-import { type Draft, drafted } from "../webviews/enrichment/draft";
-import { cancelled, run } from "./run";
-import { withProgress } from "./withProgress";
+import { enriching } from "./enriching";
 
 /** What is enriched. The text is kept as it was: the document may change meanwhile. */
 interface Passage {
@@ -20,29 +17,9 @@ export const enrichSelection: CommandFactory = (context) => {
   context.extension.subscriptions.push(decoration);
 
   const enrich = async ({ document, range, text }: Passage, fresh: boolean): Promise<void> => {
-    const show = context.enrichment.begin(text, () => void run(context.log, () => enrich({ document, range, text }, true)));
-    // Local time without a zone: only the phase of day counts.
-    const timestamp = localTime(new Date());
-    let draft: Draft | undefined;
-    try {
-      const result = await withProgress(
-        context,
-        "Enriching…",
-        (requestId, token) => context.sidecar.request(ENRICH, { text, fresh, timestamp, requestId }, token),
-        (step, cancel) => {
-          draft = drafted(draft, step);
-          return draft !== undefined && show(draft, cancel);
-        },
-      );
-      if (document.getText(range) === text) {
-        decoration.show(document, range, result);
-      }
-      show({ result, state: "whole" });
-    } catch (error) {
-      if (draft !== undefined) {
-        show({ ...draft, state: cancelled(error) ? "cancelled" : "failed" });
-      }
-      throw error;
+    const result = await enriching(context, text, { text, fresh }, () => enrich({ document, range, text }, true));
+    if (document.getText(range) === text) {
+      decoration.show(document, range, result);
     }
   };
 
@@ -66,8 +43,4 @@ function chosen(editor: TextEditor): Range | undefined {
   const lines = document.getText().split(/\r\n|\n/);
   const found = paragraphAt(lines, selection.active.line);
   return found && new Range(found.first, 0, found.last, lines[found.last]?.length ?? 0);
-}
-
-function localTime(now: Date): string {
-  return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }

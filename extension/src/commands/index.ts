@@ -2,6 +2,7 @@ import { commands } from "vscode";
 import type { CommandFactory, Context } from "../context";
 import { chooseModel } from "./chooseModel";
 import { calibrate, cpuThreads } from "./cpuThreads";
+import { describeImage } from "./describeImage";
 import { doctor } from "./doctor";
 import { enrichSelection } from "./enrichSelection";
 import { explain, explainNode } from "./explain";
@@ -16,6 +17,7 @@ const COMMANDS: Record<string, CommandFactory> = {
   "refrain.showStats": ({ stats }) => () => stats.show(),
   "refrain.purge": purge,
   "refrain.enrichSelection": enrichSelection,
+  "refrain.describeImage": describeImage,
   "refrain.cpuThreads": cpuThreads,
   "refrain.calibrate": calibrate,
   "refrain.warm": warm,

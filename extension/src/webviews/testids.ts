@@ -44,6 +44,8 @@ export const STATS_IDS = {
 
 export const ENRICHMENT_IDS = {
   panel: "enrichment-panel",
+  /** What was seen in a picture. */
+  description: "enrichment-description",
   primary: "enrichment-primary",
   secondary: "enrichment-secondary",
   tertiary: "enrichment-tertiary",
@@ -51,7 +53,7 @@ export const ENRICHMENT_IDS = {
   engine: "enrichment-engine",
   total: "enrichment-total",
   saved: "enrichment-saved",
-  /** `enrichment-stage-1`, `-2`: HIT (memory), MISS …; its time is `…-ms`. */
+  /** `enrichment-stage-0` (the picture), `-1`, `-2`: HIT (memory), MISS …; its time is `…-ms`. */
   stage: (stage: number): string => `enrichment-stage-${stage}`,
   score: (feeling: string): string => `enrichment-score-${feeling}`,
   invoked: "enrichment-invoked",

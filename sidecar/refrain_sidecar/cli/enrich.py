@@ -15,6 +15,11 @@ from refrain_sidecar.protocol import EnrichParams, EnrichProgress, EnrichResult,
 
 @click.command()
 @click.argument("text", required=False)
+@click.option(
+    "--image",
+    metavar="FILE",
+    help="A picture (PNG, JPEG, WebP) to describe and enrich; TEXT is a question about it.",
+)
 @click.option("--timestamp", help="When it was written (ISO 8601): Stage 2 minds the time of day.")
 @click.option("--no-stage2", is_flag=True, help="Name the feeling only.")
 @click.option("--fresh", is_flag=True, help="Compute anew and replace the stored answer.")
@@ -23,6 +28,7 @@ from refrain_sidecar.protocol import EnrichParams, EnrichProgress, EnrichResult,
 def enrich(
     session: Session,
     text: str | None,
+    image: str | None,
     timestamp: str | None,
     no_stage2: bool,
     fresh: bool,
@@ -33,12 +39,19 @@ def enrich(
     \b
     refrain enrich "I feel grateful for this quiet morning."
     pbpaste | refrain enrich --json
+    refrain enrich --image morning.jpg "Who is in this picture?"
     """
     from refrain_sidecar.inference.errors import NoEngine
 
     if text is None:
-        text = sys.stdin.read()
-    params = EnrichParams(text, timestamp=timestamp, stage2=not no_stage2, fresh=fresh)
+        text = "" if image else sys.stdin.read()
+    params = EnrichParams(
+        text,
+        timestamp=timestamp,
+        stage2=not no_stage2,
+        fresh=fresh,
+        image=image,
+    )
     try:
         result = _enriched(session, params)
     except NoEngine as error:

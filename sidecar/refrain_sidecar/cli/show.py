@@ -112,6 +112,8 @@ def enrichment(result: p.EnrichResult) -> RenderableType:
         if words:
             facts.add_row(Text(name, style="dim"), escape(", ".join(words)))
     parts: list[RenderableType] = [feeling, facts]
+    if result.description is not None:
+        parts = [Text(result.description), "", *parts]
     if written := result.post_enrichment:
         lines = [Text(line, style="italic") for line in written.poem]
         tips = [Text(f"• {tip}") for tip in written.tips]
@@ -129,7 +131,11 @@ def stage_table(result: p.EnrichResult) -> Table:
     for stage in result.stages:
         saved = duration(stage.saved_ms) if stage.saved_ms else "–"
         table.add_row(
-            str(stage.stage), outcome(stage), duration(stage.total_ms), saved, escape(engine)
+            str(stage.stage or "picture"),
+            outcome(stage),
+            duration(stage.total_ms),
+            saved,
+            escape(engine),
         )
     return table
 

@@ -227,10 +227,13 @@ class Asking:
         top_logprobs: int = 0,
         tokens: tuple[str, ...] = (),
     ) -> GenerateRequest | ChatRequest:
-        """Raw where the model's form is known: a chat may open another turn after a beginning."""
+        """Raw where the model's form is known: a chat may open another turn after a beginning.
+
+        Where pictures go only the model's own template knows.
+        """
         form = (await self.abilities(engine)).form
         options = {**self._options, **added}
-        if form is None:
+        if form is None or any(message.images for message in messages):
             return ChatRequest(
                 engine.model,
                 tuple(messages),

@@ -34,6 +34,12 @@ def recipe(outcome: Outcome[Any], name: str, text: str, *, redact: bool) -> str:
     return _line(outcome, f"Recipe {_shortened(name)}", _shown(text, redact=redact))
 
 
+def vision(outcome: Outcome[Any], name: str, size: int, *, redact: bool) -> str:
+    """`[CACHE HIT] Vision: morning.png (12 KB) → cached`; `size` in bytes."""
+    shown = HIDDEN if redact else _shortened(name)
+    return _line(outcome, "Vision", f"{shown} ({-(-size // 1000)} KB)")
+
+
 def _shown(text: str, *, redact: bool) -> str:
     return f"{HIDDEN if redact else _shortened(text)} ({len(text)} chars)"
 

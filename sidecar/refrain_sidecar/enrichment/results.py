@@ -63,6 +63,12 @@ class PostEnrichment(TypedDict):
     tone: str
 
 
+class Described(TypedDict):
+    """What a model sees in a picture. The picture itself is not in it."""
+
+    description: str
+
+
 class PostEnriched(Enrichment):
     """Both stages."""
 

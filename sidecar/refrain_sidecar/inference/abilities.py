@@ -26,7 +26,7 @@ from refrain_sidecar.inference.prompt_form import PromptForm, of_family, sample,
 log = logging.getLogger("refrain.inference")
 
 # What was found out is asked anew when this changes, as it must when a field does.
-_NAME = "abilities-1"
+_NAME = "abilities-2"
 
 
 @frozen
@@ -36,7 +36,8 @@ class Abilities:
     `form` is how the model wants a prompt, None if nobody tells: then it is asked by chat, and may
     not go on with what was begun for it. `logprobs` is how many alternatives a token it tells (0:
     none), `scores_words` whether it scores any words it is given, `keeps_prompts` whether it keeps
-    the state of several prompts at once. `family` names what the model was
+    the state of several prompts at once. `sees` names the formats in which it takes pictures, ()
+    if it sees none. `family` names what the model was
     trained as (such as `llama smollm2 135M`), whatever its weights were packed to; "" if not told.
     """
 
@@ -45,7 +46,7 @@ class Abilities:
     scores_words: bool
     keeps_prompts: bool
     thinks: bool
-    sees: bool
+    sees: tuple[str, ...]
     family: str
 
     @property
@@ -106,7 +107,7 @@ async def found_out(
         scores_words=logprobs > OLLAMA_MAX_LOGPROBS,
         keeps_prompts=version.keeps_prompts,
         thinks="thinking" in capabilities,
-        sees="vision" in capabilities,
+        sees=_seen(shown) if "vision" in capabilities else (),
         family=_family(shown.get("model_info") or {}),
     )
 
@@ -163,6 +164,13 @@ class _Trying:
             keep_alive=self.keep_alive,
             top_logprobs=top_logprobs,
         )
+
+
+def _seen(shown: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of a model that sees with a projector beside it, Ollama's runner (0.24) reads no WebP: it
+    ends on one. Those that see by themselves run in Ollama's own, which does.
+    """
+    return ("PNG", "JPEG") if shown.get("projector_info") else ("PNG", "JPEG", "WebP")
 
 
 def _family(info: Mapping[str, Any]) -> str:

@@ -77,7 +77,9 @@ class EnrichParams:
     """Text to enrich. `timestamp` is ISO 8601; only its phase of day reaches a fingerprint.
 
     `request_id` is echoed in `refrain/enrichProgress`. `fresh` computes anew and
-    replaces the entry.
+    replaces the entry. `image` is a picture (PNG, JPEG, WebP; up to 20 MB) that is described first:
+    its path, or a `data:` URL in base64 where the file is not on this machine. What is enriched
+    then is the description, and `text` is a question about the picture, or empty.
     """
 
     text: str
@@ -85,12 +87,13 @@ class EnrichParams:
     stage2: bool = True
     fresh: bool = False
     request_id: str | None = None
+    image: str | None = None
 
 
 @frozen
 class StageReport:
-    """How one stage was answered. `reason` says why it missed or was bypassed,
-    on a hit "engine offline" where the engine was away."""
+    """How one stage was answered; stage 0 looks at a picture. `reason` says why it missed or was
+    bypassed, on a hit "engine offline" where the engine was away."""
 
     stage: int
     kind: str
@@ -128,9 +131,10 @@ class EnrichResult:
 
     `scores` are the six primaries' probabilities (sum 1). `confidence` is 0..1; `low_confidence`
     says the feeling is a guess. `valence` is -1..1, `arousal` 0..1. `engine` is the one that made
-    the answer, also when the cache replayed it.
+    the answer, also when the cache replayed it. `description` is what was seen in a picture.
     """
 
+    description: str | None
     wheel: Wheel
     scores: dict[str, float]
     confidence: float
@@ -161,14 +165,16 @@ class EnrichProgress:
     """Where an enrichment (or a warming) is; `message` is for people.
 
     Stage 2 begins with `result`, which is Stage 1's alone, and tells each `line` as it is written,
-    each place once. Of a stored answer there are no lines.
+    each place once. Of a stored answer there are no lines. `description` is what is written of a
+    picture so far; Stage 1 begins with the whole of it.
     """
 
     request_id: str
-    phase: Literal["stage1", "stage2", "warm"]
+    phase: Literal["vision", "stage1", "stage2", "warm"]
     message: str
     result: EnrichResult | None = None
     line: WrittenLine | None = None
+    description: str | None = None
 
 
 # --- refrain/stats -------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import logging
 from refrain_cache import AsyncCache
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
-from refrain_sidecar.enrichment import AsyncHybridScorer, AsyncPostEnricher
+from refrain_sidecar.enrichment import AsyncHybridScorer, AsyncImageDescriber, AsyncPostEnricher
 from refrain_sidecar.enrichment.recipes.running import AsyncRecipes
 from refrain_sidecar.inference.choose import EngineChooser
 
@@ -26,6 +26,7 @@ class Assembly:
         self.settings = settings
         self.cache = AsyncCache(settings.caching)
         self.chooser = EngineChooser(settings, threads_in_force(settings))
+        self.describer = AsyncImageDescriber(self.cache, self.chooser, settings)
         self.scorer = AsyncHybridScorer(self.cache, self.chooser, settings)
         self.post_enricher = AsyncPostEnricher(self.cache, self.chooser, settings)
         self.recipes = AsyncRecipes(self.cache, self.chooser, settings)

@@ -49,9 +49,9 @@ class Service:
     models, and for the command line export, import_, verify, submit, work, queue, queue_retry and
     queue_drop. `folders` is where recipes lie.
 
-    Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text);
-    both carry a message that says what to do. The cache never fails them: it bypasses. Verbs that
-    have nothing to do without a cache raise CacheUnavailableError.
+    Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text or
+    picture); both carry a message that says what to do. The cache never fails them: it bypasses.
+    Verbs that have nothing to do without a cache raise CacheUnavailableError.
     """
 
     def __init__(self, config_path: Path | None, folders: Folders | None = None) -> None:
@@ -98,7 +98,7 @@ class Service:
     async def enrich(
         self, params: protocol.EnrichParams, progress: Progress = silent
     ) -> protocol.EnrichResult:
-        """Both stages (or the first) for one text."""
+        """Both stages (or the first) for one text, or for what is seen in one picture."""
         async with self.parts as parts:
             return await enrich(parts, params, progress)
 

@@ -1,4 +1,4 @@
-"""Run both stages for one text and report how each was answered."""
+"""Run the stages for one text, or one picture, and report how each was answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from refrain_cache import Outcome
 from refrain_sidecar import protocol
-from refrain_sidecar.enrichment import Enrichment, InputRefused, PostEnrichment
+from refrain_sidecar.enrichment import Described, Enrichment, InputRefused, PostEnrichment
 from refrain_sidecar.enrichment.keeping import OFFLINE
 from refrain_sidecar.service.assembly import Assembly
 
@@ -25,28 +25,44 @@ async def enrich(
 ) -> protocol.EnrichResult:
     """Stage 1, then Stage 2 on its feelings unless `params.stage2` is false.
 
-    Raises InputRefused for a text or timestamp that cannot be used, InferenceError from the engine.
+    A picture is described first, and its description is the text of both. Raises InputRefused for
+    a text, picture or timestamp that cannot be used, InferenceError from the engine.
     """
     began = time.perf_counter()
     timestamp = parse_timestamp(params.timestamp)
+    seen: Outcome[Described] | None = None
+    text = params.text
 
     def so_far(
         first: Outcome[Enrichment], second: Outcome[PostEnrichment] | None = None
     ) -> protocol.EnrichResult:
-        return _result(first, second, (time.perf_counter() - began) * 1000)
+        return _result(seen, first, second, (time.perf_counter() - began) * 1000)
 
     def report(
-        phase: Literal["stage1", "stage2"],
+        phase: Literal["vision", "stage1", "stage2"],
         message: str,
         first: Outcome[Enrichment] | None = None,
         line: protocol.WrittenLine | None = None,
+        description: str | None = None,
     ) -> None:
         if params.request_id is not None:
             known = first and so_far(first)
-            progress(protocol.EnrichProgress(params.request_id, phase, message, known, line))
+            progress(
+                protocol.EnrichProgress(params.request_id, phase, message, known, line, description)
+            )
 
-    report("stage1", "Naming the feeling…")
-    first = await parts.scorer.score(params.text, timestamp=timestamp, fresh=params.fresh)
+    if params.image is not None:
+        message = "Looking at the picture…"
+        report("vision", message)
+        seen = await parts.describer.describe(
+            params.image,
+            params.text,
+            fresh=params.fresh,
+            told=lambda so_far: report("vision", message, description=so_far),
+        )
+        text = seen.value["description"]
+    report("stage1", "Naming the feeling…", description=seen and text)
+    first = await parts.scorer.score(text, timestamp=timestamp, fresh=params.fresh)
     if not params.stage2:
         return so_far(first)
     wheel = first.value["wheel"]
@@ -74,9 +90,14 @@ def parse_timestamp(text: str | None) -> datetime | None:
 
 
 def _result(
-    first: Outcome[Enrichment], second: Outcome[PostEnrichment] | None, total_ms: float
+    seen: Outcome[Described] | None,
+    first: Outcome[Enrichment],
+    second: Outcome[PostEnrichment] | None,
+    total_ms: float,
 ) -> protocol.EnrichResult:
     stages = [_report(1, "stage1_enrichment", first)]
+    if seen is not None:
+        stages.insert(0, _report(0, "vision_inference", seen))
     if second is not None:
         stages.append(_report(2, "stage2_enrichment", second))
     told: dict[str, Any] = {**first.value}
@@ -92,6 +113,7 @@ def _result(
     )
     return protocol.EnrichResult(
         wheel=protocol.Wheel(**told.pop("wheel")),
+        description=seen and seen.value["description"],
         engine=engine,
         **told,
         post_enrichment=second and protocol.PostEnrichment(**second.value),

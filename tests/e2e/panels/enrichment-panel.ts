@@ -62,6 +62,14 @@ export class EnrichmentPanel {
     };
   }
 
+  /** What was seen in the picture of the whole answer, and how that came about. */
+  async picture(): Promise<{ description: string; outcome: string }> {
+    return {
+      description: await this.#view.text(ENRICHMENT_IDS.description),
+      outcome: await this.#view.text(ENRICHMENT_IDS.stage(0)),
+    };
+  }
+
   /** Asks for the shown text's answer anew, once that can be done. */
   async again(): Promise<void> {
     await (await this.#view.get(ENRICHMENT_IDS.again)).click();

@@ -41,5 +41,7 @@ export const selectors = {
   markers: '.markers-panel .monaco-list-row',
 
   activity: (label: string): string => `.activitybar [aria-label^="${label}"]`,
+  explorerRow: '.explorer-folders-view .monaco-list-row',
+  menuItem: '.context-view .monaco-menu .action-label',
   treeRow: '.pane-body .monaco-list-row',
 } as const;

@@ -5,6 +5,7 @@ import { chromium } from '../bootstrap/debian.mjs';
 import { limit } from '../harness/limits.ts';
 import { until } from '../harness/until.ts';
 import { Dialog } from './dialog.ts';
+import { Explorer } from './explorer.ts';
 import { Notifications } from './notifications.ts';
 import { QuickPick } from './quick-pick.ts';
 import { selectors } from './selectors.ts';
@@ -32,6 +33,7 @@ export class Window {
   readonly notifications: Notifications;
   readonly dialog: Dialog;
   readonly terminal: Terminal;
+  readonly explorer: Explorer;
   readonly editor: TextEditor;
   readonly #context: BrowserContext;
   readonly #console: string[] = [];
@@ -43,6 +45,7 @@ export class Window {
     this.notifications = new Notifications(page);
     this.dialog = new Dialog(page);
     this.terminal = new Terminal(page);
+    this.explorer = new Explorer(page);
     this.editor = new TextEditor(page, this.quickPick);
     page.on('console', (message) => this.#console.push(`${message.type()}: ${message.text()}`));
   }

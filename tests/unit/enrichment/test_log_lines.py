@@ -46,3 +46,12 @@ def test_a_text_cannot_forge_a_second_line() -> None:
 def test_stage_2() -> None:
     line = log_lines.stage2(made("miss"), "happy", "grateful")
     assert line == "[CACHE MISS] Stage 2: happy/grateful → generated & cached"
+
+
+def test_a_picture_is_named_with_its_size_unless_redacted() -> None:
+    line = log_lines.vision(made("hit"), "morning.png", 11_345, redact=False)
+    assert line == "[CACHE HIT] Vision: morning.png (12 KB) → cached"
+    line = log_lines.vision(made("miss"), "a\n[CACHE HIT].png", 1, redact=False)
+    assert line == "[CACHE MISS] Vision: a [CACHE HIT].png (1 KB) → generated & cached"
+    line = log_lines.vision(made("hit"), "morning.png", 11_345, redact=True)
+    assert line == "[CACHE HIT] Vision: (hidden) (12 KB) → cached"

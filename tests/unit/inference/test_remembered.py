@@ -16,7 +16,7 @@ from refrain_sidecar.inference.prompt_form import PromptForm
 from refrain_sidecar.inference.remembered import Remembered
 
 FORM = PromptForm("<|a|>", None, "b\n", "c", "<think>\n\n</think>\n\n")
-ABILITIES = Abilities(FORM, 20, False, True, False, True, "llama smollm2 135m")
+ABILITIES = Abilities(FORM, 20, False, True, False, ("PNG",), "llama smollm2 135m")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def remembered(tmp_path: Path) -> Remembered:
     "value",
     [
         ABILITIES,
-        Abilities(None, 0, False, False, False, False, ""),
+        Abilities(None, 0, False, False, False, (), ""),
         Leaning(({" ü": -1.25, "\u2581\n": -3.0}, {})),
         Leaning(()),
     ],

@@ -7,18 +7,42 @@ import { Host } from "../host";
 import { patch } from "../patch";
 import { ENRICHMENT_IDS as ids } from "../testids";
 import { circumplex } from "./circumplex";
-import { type Draft, PAGE } from "./draft";
+import { type Glance, PAGE, type Unfinished } from "./draft";
 import type { FromEnrichment, Shown, ToEnrichment } from "./protocol";
 
 const host = new Host<ToEnrichment, FromEnrichment>();
 
+/** What is shown once the feeling is named. */
+type Named = Exclude<Shown, Glance>;
+
 function show({ shown, excerpt }: ToEnrichment): void {
-  const { result, state } = shown;
-  const writing = state === "writing";
   const page = h(
     "article",
-    { "data-testid": ids.panel, "data-primary": result.wheel.primary, "data-state": state },
+    { "data-testid": ids.panel, "data-primary": shown.result?.wheel.primary, "data-state": shown.state },
     h("blockquote", { class: "quiet" }, excerpt),
+    ...(shown.result === null ? looking(shown) : enriched(shown)),
+  );
+  const root = document.getElementById("root");
+  if (root?.firstChild) {
+    patch(root.firstChild, page);
+  } else {
+    root?.append(page);
+  }
+}
+
+function looking({ description, state }: Glance): HTMLElement[] {
+  return [seen(description), h("div", { class: "provenance" }, unfinished(0, state))];
+}
+
+function seen(description: string): HTMLElement {
+  return h("p", { class: "seen", "data-testid": ids.description, "aria-live": "polite" }, description);
+}
+
+function enriched(shown: Named): HTMLElement[] {
+  const { result, state } = shown;
+  const writing = state === "writing";
+  return [
+    result.description === null ? null : seen(result.description),
     feeling(result),
     provenance(shown),
     h("div", {}, ...result.warnings.map((warning) => h("div", { class: "notice" }, warning))),
@@ -32,13 +56,7 @@ function show({ shown, excerpt }: ToEnrichment): void {
       h("button", { "data-testid": ids.again, disabled: writing, title: "Ask the engine anew and replace the entry", onclick: () => host.send({ type: "again" }) }, "Enrich Afresh"),
       h("button", { "data-testid": ids.copy, disabled: writing, onclick: () => host.send({ type: "copy" }) }, "Copy as JSON"),
     ),
-  );
-  const root = document.getElementById("root");
-  if (root?.firstChild) {
-    patch(root.firstChild, page);
-  } else {
-    root?.append(page);
-  }
+  ].filter((part) => part !== null);
 }
 
 function feeling({ wheel, confidence, lowConfidence }: EnrichResult): HTMLElement {
@@ -61,14 +79,14 @@ function feeling({ wheel, confidence, lowConfidence }: EnrichResult): HTMLElemen
   );
 }
 
-function provenance(shown: Shown): HTMLElement {
+function provenance(shown: Named): HTMLElement {
   const { result } = shown;
   const { name, model, offline } = result.engine;
   return h(
     "div",
     { class: "provenance" },
     ...result.stages.map(stage),
-    shown.state === "whole" ? null : unfinished(shown),
+    shown.state === "whole" ? null : unfinished(2, shown.state),
     h(
       "p",
       { class: "quiet" },
@@ -84,27 +102,31 @@ function stage(report: StageReport): HTMLElement {
   return h(
     "p",
     { role: "status" },
-    h("span", { class: "stage" }, `Stage ${report.stage}`),
+    h("span", { class: "stage" }, stageName(report.stage)),
     h("span", { class: `badge ${report.outcome}`, "data-testid": id, "data-value": report.outcome, title: `Key ${report.key}` }, outcomeName(report.outcome, report.tier)),
     figure(`${id}-ms`, report.totalMs, duration(report.totalMs)),
     report.reason === null ? null : h("span", { class: "quiet" }, report.reason),
   );
 }
 
-/** Stage 2 where its report will be. */
-function unfinished({ state }: Draft): HTMLElement {
+function stageName(stage: number): string {
+  return stage === 0 ? "Picture" : `Stage ${stage}`;
+}
+
+/** A stage where its report will be. */
+function unfinished(stage: number, state: Unfinished): HTMLElement {
   return h(
     "p",
     { role: "status" },
-    h("span", { class: "stage" }, "Stage 2"),
-    h("span", { class: `badge ${state}`, "data-testid": ids.stage(2), "data-value": state }, state.toUpperCase()),
+    h("span", { class: "stage" }, stageName(stage)),
+    h("span", { class: `badge ${state}`, "data-testid": ids.stage(stage), "data-value": state }, state.toUpperCase()),
     state === "writing"
       ? h("button", { "data-testid": ids.cancel, class: "link", onclick: () => host.send({ type: "cancel" }) }, "Cancel")
       : h("span", { class: "quiet" }, "nothing of it is kept"),
   );
 }
 
-function written(shown: Shown): HTMLElement | null {
+function written(shown: Named): HTMLElement | null {
   const whole = shown.state === "whole" ? shown.result.postEnrichment : null;
   const lines = shown.state === "whole" ? whole && [...whole.poem, ...whole.tips, whole.closing] : shown.lines;
   if (lines === null) {

@@ -6,7 +6,7 @@ import type { FromEnrichment, Shown, ToEnrichment } from "./protocol";
 
 /** An enrichment, as it is made and as it came out, beside the text it came from. */
 export class EnrichmentView extends SinglePanel<ToEnrichment, FromEnrichment> {
-  private result: EnrichResult | undefined;
+  private result: EnrichResult | null = null;
   private again: () => void = () => undefined;
   private cancel: () => void = () => undefined;
   private enrichments = 0;
@@ -47,7 +47,7 @@ export class EnrichmentView extends SinglePanel<ToEnrichment, FromEnrichment> {
       this.again();
     } else if (message.type === "cancel") {
       this.cancel();
-    } else if (message.type === "copy" && this.result !== undefined) {
+    } else if (message.type === "copy" && this.result !== null) {
       void env.clipboard.writeText(JSON.stringify(this.result, null, 2));
       window.setStatusBarMessage("Refrain: copied as JSON", 3000);
     }

@@ -1,0 +1,1 @@
+"""Pictures: looked at, described by a model that sees, and kept by their bytes."""
