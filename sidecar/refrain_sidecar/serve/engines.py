@@ -14,6 +14,7 @@ from refrain_sidecar.config.settings import AUTO, Settings
 from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
 from refrain_sidecar.protocol import EngineName
+from refrain_sidecar.serve.counting import Counting
 from refrain_sidecar.serve.digests import Behind, Digests
 from refrain_sidecar.serve.upstream import Upstream
 
@@ -36,6 +37,29 @@ class Engine:
     @property
     def base_url(self) -> str:
         return self.upstream.base_url
+
+
+class UnansweredError(Exception):
+    """`engine` gave no answer, and the client has nothing of one; the message is for the client.
+
+    `note` is for `Cache-Status`, `counting` where the request is counted, if it is. `again`: the
+    request is still whole, and can be asked again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        message: str,
+        note: str,
+        counting: Counting | None,
+        *,
+        again: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.engine = engine
+        self.note = note
+        self.counting = counting
+        self.again = again
 
 
 class Engines:
@@ -109,12 +133,13 @@ class Engines:
         """The engine to ask."""
         if self._named is not None:
             await self._named.digests.fresh()
-        if self._may_start and self._is_away and self._standing_in is None:
-            starting = self._start_behind()
-            # Who has no other engine waits for it.
-            if self._named is None and starting is not None:
-                await asyncio.shield(starting)
-        return self._choose()
+        # Who has no other engine waits for it.
+        return await self._standing_or_started(wait=self._named is None)
+
+    async def instead_of(self, gone: Engine) -> bool:
+        """Whether another engine is there to ask, now that `gone` has given no answer."""
+        await gone.digests.look()
+        return await self._standing_or_started(wait=True) is not gone
 
     async def of(self, model: str) -> tuple[Engine, Behind | None]:
         """The engine to ask for `model`, and what that stands for; None where it is not known."""
@@ -147,6 +172,13 @@ class Engines:
         if reached is None or known is None or known.base_url != reached.client.base_url:
             return None
         return known
+
+    async def _standing_or_started(self, *, wait: bool) -> Engine:
+        if self._may_start and self._is_away and self._standing_in is None:
+            starting = self._start_behind()
+            if wait and starting is not None:
+                await asyncio.shield(starting)
+        return self._choose()
 
     def _choose(self) -> Engine:
         named = self._named
