@@ -11,7 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from refrain_sidecar.config.settings import AUTO, Settings
-from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.inference.errors import InferenceError, NoEngine
 from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
 from refrain_sidecar.protocol import EngineName
 from refrain_sidecar.serve.counting import Counting
@@ -108,7 +108,9 @@ class Engines:
             except InferenceError as error:
                 if self._named is None:
                     raise
-                log.warning("Neither Ollama nor the embedded engine answers yet: %s", error)
+                # Whoever serves tells that none answers yet; what is broken is news.
+                level = logging.INFO if isinstance(error, NoEngine) else logging.WARNING
+                log.log(level, "The embedded engine cannot stand in: %s", error)
         self._choose()
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
