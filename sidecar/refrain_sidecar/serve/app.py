@@ -91,7 +91,7 @@ class Proxy:
                 if not (another and await self._engines.instead_of(error.engine)):
                     if error.counting is not None:
                         error.counting.note("errors")
-                    await fail(came.send, 502, came.path, str(error), error.note)
+                    await fail(came.send, 502, came.path, error.message, error.note)
                     return
                 if error.counting is not None:
                     error.counting.anew()

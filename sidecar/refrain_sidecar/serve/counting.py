@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from attrs import define
@@ -21,6 +22,7 @@ _MINUTES: Final = 60
 _SEEN: Final = 50_000
 
 
+@lru_cache(maxsize=64)
 def client_of(user_agent: str) -> str:
     """A client's name as it tells it: the first product, without its version."""
     words = user_agent.split()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from refrain_sidecar.config.settings import AUTO, Settings
 from refrain_sidecar.inference.errors import InferenceError, NoEngine
@@ -39,6 +39,7 @@ class Engine:
         return self.upstream.base_url
 
 
+@define
 class UnansweredError(Exception):
     """`engine` gave no answer, and the client has nothing of one; the message is for the client.
 
@@ -46,20 +47,11 @@ class UnansweredError(Exception):
     request is still whole, and can be asked again.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        message: str,
-        note: str,
-        counting: Counting | None,
-        *,
-        again: bool = True,
-    ) -> None:
-        super().__init__(message)
-        self.engine = engine
-        self.note = note
-        self.counting = counting
-        self.again = again
+    engine: Engine
+    message: str
+    note: str
+    counting: Counting | None
+    again: bool = True
 
 
 class Engines:

@@ -78,8 +78,7 @@ class Passing:
         except UnreachableError as error:
             # What streams in can be read only once.
             again = error.unsent or not isinstance(content, AsyncIterable)
-            note = "fwd=bypass"
-            raise UnansweredError(engine, str(error), note, counting, again=again) from error
+            raise UnansweredError(engine, str(error), "fwd=bypass", counting, again) from error
         async with aclosing(response):
             said = None if note is None else f"fwd=bypass; {note}"
             await until_left(came.receive, _forward(came.send, engine.upstream, response, said))
