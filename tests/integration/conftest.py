@@ -1,13 +1,10 @@
 """Settings that point at the embedded engine and a cache of this test's own."""
 
-import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.embedded_serving import embedded_serving
 
 from refrain_cache import CacheSettings
 from refrain_sidecar.config.settings import InferenceSettings, NetworkingSettings, Settings
@@ -36,16 +33,6 @@ def embedded(cache_dir: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def open_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `refrain models serve`: an engine that asks nobody for a key, as Ollama."""
-    config = tmp_path_factory.mktemp("open") / "config" / "perf_config.json"
-    config.parent.mkdir()
-    config.write_text(json.dumps({"inference": {"num_threads": 1, "num_ctx": 1024}}))
-    command = [sys.executable, "-m", "refrain_sidecar.cli", "--config", str(config)]
-    with subprocess.Popen(
-        [*command, "models", "serve", "--port", "0"], stdout=subprocess.PIPE, encoding="utf-8"
-    ) as serving:
-        assert serving.stdout is not None
-        try:
-            yield serving.stdout.readline().split()[1].rstrip(".")
-        finally:
-            serving.send_signal(signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)
+    """The address of an engine that asks nobody for a key."""
+    with embedded_serving(tmp_path_factory.mktemp("open")) as url:
+        yield url

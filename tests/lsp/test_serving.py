@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest_lsp
 from pytest_lsp import ClientServerConfig, LanguageClient
 from tests.lsp.conftest import SIDECAR
-from tests.lsp.test_server import as_json, ask, initialize, until, write_config
+from tests.lsp.test_server import NO_ENGINE, as_json, ask, initialize, until, write_config
 from tests.ports import free_port
+from tests.serve.upstreams import MODEL, hand_made
 
 from refrain_sidecar import protocol
 from refrain_sidecar.inference.models import installed
@@ -23,6 +25,12 @@ QUESTION = {
     "options": {"temperature": 0, "num_predict": 8},
 }
 
+SEEDED = {
+    "model": MODEL,
+    "messages": [{"role": "user", "content": "hi"}],
+    "options": {"seed": 1},
+}
+
 
 def serving_on(port: int, policy: str = "auto") -> dict[str, Any]:
     return {
@@ -31,10 +39,10 @@ def serving_on(port: int, policy: str = "auto") -> dict[str, Any]:
     }
 
 
-async def asked(url: str) -> httpx.Response:
+async def asked(url: str, question: dict[str, Any] = QUESTION) -> httpx.Response:
     """What a program gets that knows nothing of Refrain."""
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
-        return await client.post(f"{url}/api/chat", json=QUESTION)
+        return await client.post(f"{url}/api/chat", json=question)
 
 
 async def kept(client: LanguageClient) -> None:
@@ -108,6 +116,59 @@ async def test_a_changed_configuration_is_served_under(
     assert "hit" in (await asked(state["url"])).headers["Cache-Status"]
     with socket.create_server(("127.0.0.1", before)):
         pass
+
+
+async def test_a_change_that_does_not_concern_it_cuts_no_stream(
+    client: LanguageClient, tmp_path: Path
+) -> None:
+    async with hand_made(lines=60, pause=0.1) as upstream:
+        config = {**NO_ENGINE, "serve": {"port": 0, "upstream": upstream.url}}
+        path = write_config(tmp_path, config)
+        await initialize(client, tmp_path)
+        state = await ask(client, protocol.SERVE, {"action": "start"})
+        streaming = asyncio.ensure_future(asked(state["url"], SEEDED))
+        await until(lambda: upstream.open)
+        inference = {**NO_ENGINE["inference"], "num_threads": 3}
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"inference": inference}))
+        async with asyncio.timeout(60):
+            while (await ask(client, protocol.CPU_THREADS))["configured"] != 3:
+                pass
+        assert upstream.open
+        assert (await streaming).content == upstream.whole
+        assert len(upstream.asked) == 1
+        assert (await ask(client, protocol.SERVE))["url"] == state["url"]
+
+
+async def test_enriching_and_serving_share_one_embedded_engine(
+    client: LanguageClient, tmp_path: Path
+) -> None:
+    assert installed() is not None, "The model is missing: run `make models`."
+    path = write_config(tmp_path, serving_on(free_port()))
+    await initialize(client, tmp_path)
+
+    def engines() -> list[int]:
+        inside = "refrain_sidecar.inference.embedded"
+        children = psutil.Process().children(recursive=True)
+        return [child.pid for child in children if inside in _command(child)]
+
+    state = await ask(client, protocol.SERVE, {"action": "start"})
+    await ask(client, protocol.ENRICH, {"text": "I am glad."})
+    (first,) = engines()
+    # A new configuration has an engine of its own; the proxy goes over to it.
+    config = json.loads(path.read_text())
+    config["inference"]["num_ctx"] = 1024
+    path.write_text(json.dumps(config))
+    await until(lambda: len(engines()) == 1 and first not in engines())
+    assert (await asked(state["url"])).is_success
+    await ask(client, protocol.ENRICH, {"text": "I am sad."})
+    assert len(engines()) == 1
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it ended meanwhile
+        return []
 
 
 async def test_two_windows_share_one_and_the_second_goes_on_after_the_first(

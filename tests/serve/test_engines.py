@@ -18,9 +18,17 @@ from tests.serve.upstreams import MODEL, hand_made
 from refrain_cache import AsyncCache, CacheSettings
 from refrain_sidecar.config.settings import InferenceSettings, ServeSettings, Settings
 from refrain_sidecar.cpu import threads_in_force
+from refrain_sidecar.inference.models.manifest import manifest
 from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
 from refrain_sidecar.serve.hosting import Hosting
 
+EMBEDDED = manifest().weights.model
+CHAT = {
+    "model": EMBEDDED,
+    "messages": [{"role": "user", "content": "hi"}],
+    "options": {"seed": 1, "num_predict": 2},
+    "stream": False,
+}
 BODY = json.dumps(
     {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "options": {"seed": 1}}
 ).encode()
@@ -73,6 +81,53 @@ async def test_it_follows_ollama_as_that_comes_and_goes(tmp_path: Path) -> None:
         await hosting.close()
         assert embedded.alive  # it is another's
     await embedded.close()
+
+
+async def test_when_ollama_dies_the_embedded_engine_answers_the_very_next_request(
+    tmp_path: Path,
+) -> None:
+    async with hand_made(silent=True) as upstream:
+        chosen = Settings(
+            caching=CacheSettings(cache_dir=tmp_path),
+            inference=InferenceSettings(base_url=upstream.url, num_threads=1),
+            serve=ServeSettings(port=0),
+        )
+        async with AsyncCache(chosen.caching) as cache:
+            hosting = Hosting(chosen, cache)
+            state = await hosting.start()
+            assert state.engine == "ollama"
+            async with httpx.AsyncClient(
+                base_url=str(state.url), timeout=60, trust_env=False
+            ) as http:
+                say = {"model": EMBEDDED, "prompt": "Once", "stream": False}
+                few = {"num_predict": 2}
+                cold = {**say, "options": {**few, "seed": 1}}
+                early = asyncio.ensure_future(http.post("/api/chat", json=CHAT))
+                async with asyncio.timeout(30):
+                    while not upstream.asked:  # noqa: ASYNC110 - it is in no event's hand
+                        await asyncio.sleep(0.01)
+                upstream.end()
+                answers = await asyncio.gather(
+                    early,
+                    http.post("/api/generate", json=cold),
+                    http.post("/api/generate", json=cold),
+                    http.post("/api/generate", json={**say, "options": few}),
+                    http.post("/api/generate", json={**say, "prompt": ""}),
+                    http.post("/api/show", json={"model": EMBEDDED}),
+                    http.get("/api/tags"),
+                )
+                assert [answer.status_code for answer in answers] == [200] * 7
+                assert answers[1].json()["response"] == answers[2].json()["response"] != ""
+                # What only Ollama has cannot be asked of another.
+                lost = await http.post("/api/chat", content=BODY)
+                assert lost.status_code == 502
+                assert lost.headers["cache-status"] == "refrain; fwd=miss; detail=offline"
+            figures = hosting._proxy.counters.figures  # type: ignore[union-attr]
+            # The fifth only loads the model.
+            assert figures.totals.requests == 5
+            assert (figures.totals.passed, figures.totals.errors) == (1, 1)
+            assert figures.passed_through == 2
+            await hosting.close()
 
 
 async def test_hits_wait_for_an_engine_that_hangs_only_once(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ def line(number: int, *, done: bool = False) -> bytes:
 class HandMade:
     """Answers /api/chat with `lines` lines, `pause` seconds apart, broken off after `cut` bytes.
 
-    While it `hangs` it tells nothing of its models. `asked` are the bodies it got, `open` the
-    answers under way, `broken` how many clients left.
+    While it `hangs` it tells nothing of its models, while `silent` it begins no answer. `asked` are
+    the bodies it got, `open` the answers under way, `broken` how many clients left.
     """
 
     lines: int = 20
@@ -32,16 +32,25 @@ class HandMade:
     cut: int | None = None
     digest: str = "d1"
     hangs: bool = False
+    silent: bool = False
     asked: list[bytes] = field(factory=list)
     open: int = 0
     broken: int = 0
     url: str = ""
+    server: asyncio.Server | None = None
     connections: set[asyncio.StreamWriter] = field(factory=set)
 
     @property
     def whole(self) -> bytes:
         """The body of a whole answer."""
         return b"".join([*map(line, range(self.lines)), line(self.lines, done=True)])
+
+    def end(self) -> None:
+        """Be gone, in the middle of whatever is said."""
+        if self.server is not None:
+            self.server.close()
+        for writer in self.connections:
+            writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -81,6 +90,8 @@ class HandMade:
         self.open += 1
         left = asyncio.ensure_future(reader.read(1))
         try:
+            while self.silent and not left.done():
+                await asyncio.wait((left,), timeout=0.01)
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
                 b"Transfer-Encoding: chunked\r\n\r\n"
@@ -113,34 +124,35 @@ class HandMade:
 async def hand_made(port: int = 0, **how: object) -> AsyncIterator[HandMade]:
     """A server of one's own, on a free port."""
     upstream = HandMade(**how)  # type: ignore[arg-type]
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", port)
-    upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    upstream.server = await asyncio.start_server(upstream.serve, "127.0.0.1", port)
+    upstream.url = f"http://127.0.0.1:{upstream.server.sockets[0].getsockname()[1]}"
     try:
         yield upstream
     finally:
-        server.close()
-        for writer in upstream.connections:
-            writer.transport.abort()
+        upstream.end()
 
 
 @define(eq=False)
 class Relay:
-    """Passes bytes between its port and an upstream, and keeps what upstream answered."""
+    """Passes bytes between its port and an upstream, and keeps what was asked and answered."""
 
     port: int
     url: str = ""
+    asked: list[bytearray] = field(factory=list)
     heard: list[bytearray] = field(factory=list)
 
     def bodies(self, path: str) -> list[bytes]:
         """The answers' bodies so far to requests for `path`, oldest first, without framing."""
         return [
-            body
+            answer
             for said, answers in self._pairs()
-            for request, body in zip(_paths(said), _bodies(answers), strict=False)
-            if request == path
+            for (to, _), answer in zip(_requests(said), _bodies(answers), strict=False)
+            if to == path
         ]
 
-    asked: list[bytearray] = field(factory=list)
+    def requests(self, path: str) -> list[bytes]:
+        """The bodies of the requests so far for `path`, oldest first."""
+        return [body for said, _ in self._pairs() for to, body in _requests(said) if to == path]
 
     def _pairs(self) -> list[tuple[bytes, bytes]]:
         return [(bytes(a), bytes(b)) for a, b in zip(self.asked, self.heard, strict=True)]
@@ -168,13 +180,15 @@ class Relay:
         await asyncio.gather(pump(reader, up_writer, asked), pump(up_reader, writer, heard))
 
 
-def _paths(raw: bytes) -> list[str]:
-    paths = []
+def _requests(raw: bytes) -> list[tuple[str, bytes]]:
+    """The path and the body of each."""
+    found = []
     while raw:
         head, _, raw = raw.partition(b"\r\n\r\n")
-        paths.append(head.split(b" ", 2)[1].decode())
-        raw = raw[_length(head) or 0 :]
-    return paths
+        length = _length(head) or 0
+        found.append((head.split(b" ", 2)[1].decode(), raw[:length]))
+        raw = raw[length:]
+    return found
 
 
 def _bodies(raw: bytes) -> list[bytes]:

@@ -90,8 +90,9 @@ async def _serve(session: Session, settings: Settings, host: str, keys: list[str
             state = await hosting.start()
             if state.error is not None:
                 session.fail(state.error)
+            engine = "Ollama" if state.engine == "ollama" else "the embedded engine"
             session.console.print(
-                f"Serving {state.url} in front of {state.engine} at {state.upstream}, "
+                f"Serving {state.url} in front of {engine} at {state.upstream}, "
                 f"policy {state.policy}.\nThe page: {state.url}/refrain. Stop with Ctrl-C.",
                 soft_wrap=True,
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,7 +13,7 @@ from refrain_sidecar.serve.asking import Asking
 from refrain_sidecar.serve.bodies import Bodies, rest_of
 from refrain_sidecar.serve.counting import Counters
 from refrain_sidecar.serve.endpoints import ENDPOINTS
-from refrain_sidecar.serve.engines import Engines
+from refrain_sidecar.serve.engines import Engines, UnansweredError
 from refrain_sidecar.serve.figures import InFlight
 from refrain_sidecar.serve.gate import Gate
 from refrain_sidecar.serve.incoming import Incoming
@@ -39,6 +40,7 @@ class Proxy:
         settings: ServeSettings,
         changed: Callable[[], None],
     ) -> None:
+        self._engines = engines
         self._gate = gate
         self._bodies = Bodies()
         self.counters = Counters(changed)
@@ -71,31 +73,55 @@ class Proxy:
             elif came.method == "POST" and came.path in ENDPOINTS:
                 await self._cacheable(came)
             else:
-                await self._passing.through(came)
+                self.counters.passed_through()
+                await self._of_whom_answers(came, lambda: self._passing.through(came))
         except ClientLeftError:
             pass
+
+    async def _of_whom_answers(
+        self, came: Incoming, ask: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Do `ask`; once more, where an engine stands in for the one that gave no answer."""
+        for tries_left in (1, 0):
+            try:
+                await ask()
+                return
+            except UnansweredError as error:
+                another = tries_left and error.again
+                if not (another and await self._engines.instead_of(error.engine)):
+                    if error.counting is not None:
+                        error.counting.note("errors")
+                    await fail(came.send, 502, came.path, error.message, error.note)
+                    return
+                if error.counting is not None:
+                    error.counting.anew()
 
     async def _cacheable(self, came: Incoming) -> None:
         parts, whole = await self._bodies.read(came.receive)
         size = sum(map(len, parts))
         try:
-            if not whole:
-                content = rest_of(parts, came.receive)
-                await self._passing.unkept(came, content, "detail=too-large")
-                return
-            body = b"".join(parts)
-            parts.clear()
-            request = await self._understanding.of(came, body)
-            if request is None:
-                await self._passing.unkept(came, body, "detail=not-understood")
-            elif request.policy == "off":
-                await self._passing.counted(request, "detail=off")
-            elif request.policy == "auto" and not request.asked.repeats:
-                await self._passing.counted(request, "detail=sampled")
+            if whole:
+                body = b"".join(parts)
+                parts.clear()
+                await self._of_whom_answers(came, lambda: self._decide(came, body))
             else:
-                await self._answer(request)
+                await self._of_whom_answers(came, lambda: self._too_large(came, parts))
         finally:
             self._bodies.release(size)
+
+    async def _too_large(self, came: Incoming, parts: list[bytes]) -> None:
+        await self._passing.unkept(came, rest_of(parts, came.receive), "detail=too-large")
+
+    async def _decide(self, came: Incoming, body: bytes) -> None:
+        request = await self._understanding.of(came, body)
+        if request is None:
+            await self._passing.unkept(came, body, "detail=not-understood")
+        elif request.policy == "off":
+            await self._passing.counted(request, "detail=off")
+        elif request.policy == "auto" and not request.asked.repeats:
+            await self._passing.counted(request, "detail=sampled")
+        else:
+            await self._answer(request)
 
     async def _answer(self, request: Request) -> None:
         run = None
@@ -131,19 +157,19 @@ class Proxy:
 
 
 async def _follow(request: Request, run: Run, place: object, note: str) -> None:
-    began, send = False, request.came.send
+    send = request.came.send
     try:
         await run.begun()
-        first = note == "fwd=miss"
-        headers = run.headers if first else for_anyone(run.headers)
-        await begin(send, run.status, headers, note, None if first else request.origin)
-        began = True
+    except UnreachableError as error:
+        note += "; detail=offline" if request.behind.offline else ""
+        raise UnansweredError(request.engine, str(error), note, request.counting) from error
+    first = note == "fwd=miss"
+    headers = run.headers if first else for_anyone(run.headers)
+    await begin(send, run.status, headers, note, None if first else request.origin)
+    try:
         async for chunk in run.follow(place):
             await more(send, chunk)
-        await end(send)
     except UnreachableError as error:
         request.counting.note("errors")
-        if began:
-            raise BrokenOffError from error
-        offline = "; detail=offline" if request.behind.offline else ""
-        await fail(send, 502, request.path, str(error), note + offline)
+        raise BrokenOffError from error
+    await end(send)

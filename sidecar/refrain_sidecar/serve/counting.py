@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final, Literal
 
-from attrs import frozen
+from attrs import define
 
 from refrain_sidecar.serve.figures import Counts, Figures
 
@@ -21,6 +22,7 @@ _MINUTES: Final = 60
 _SEEN: Final = 50_000
 
 
+@lru_cache(maxsize=64)
 def client_of(user_agent: str) -> str:
     """A client's name as it tells it: the first product, without its version."""
     words = user_agent.split()
@@ -34,20 +36,28 @@ def client_of(user_agent: str) -> str:
     return printable[:_NAME_CHARS] or "unnamed"
 
 
-@frozen
+@define
 class Counting:
     """The counts one request goes into."""
 
     parts: tuple[Counts, ...]
     changed: Callable[[], None]
+    _came: Came | None = None
 
     def came(self, what: Came, saved_ms: float = 0.0, tokens: int = 0) -> None:
         """What came of it; `saved_ms` and `tokens` are what a hit has saved."""
+        self._came = what
         for counts in self.parts:
             setattr(counts, what, getattr(counts, what) + 1)
             counts.saved_ms += saved_ms
             counts.saved_tokens += tokens
         self.changed()
+
+    def anew(self) -> None:
+        """It is asked anew: what came of it until now counts no longer."""
+        if self._came is not None:
+            for counts in self.parts:
+                setattr(counts, self._came, getattr(counts, self._came) - 1)
 
     def note(self, what: Literal["unkept", "errors"]) -> None:
         """Its answer was not kept, or never came."""

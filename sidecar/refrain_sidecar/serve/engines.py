@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from refrain_sidecar.config.settings import AUTO, Settings
-from refrain_sidecar.inference.errors import InferenceError
+from refrain_sidecar.inference.errors import InferenceError, NoEngine
 from refrain_sidecar.inference.reaching.to_embedded import ToEmbedded
 from refrain_sidecar.protocol import EngineName
+from refrain_sidecar.serve.counting import Counting
 from refrain_sidecar.serve.digests import Behind, Digests
 from refrain_sidecar.serve.upstream import Upstream
 
@@ -36,6 +37,21 @@ class Engine:
     @property
     def base_url(self) -> str:
         return self.upstream.base_url
+
+
+@define
+class UnansweredError(Exception):
+    """`engine` gave no answer, and the client has nothing of one; the message is for the client.
+
+    `note` is for `Cache-Status`, `counting` where the request is counted, if it is. `again`: the
+    request is still whole, and can be asked again.
+    """
+
+    engine: Engine
+    message: str
+    note: str
+    counting: Counting | None
+    again: bool = True
 
 
 class Engines:
@@ -84,7 +100,9 @@ class Engines:
             except InferenceError as error:
                 if self._named is None:
                     raise
-                log.warning("Neither Ollama nor the embedded engine answers yet: %s", error)
+                # Whoever serves tells that none answers yet; what is broken is news.
+                level = logging.INFO if isinstance(error, NoEngine) else logging.WARNING
+                log.log(level, "The embedded engine cannot stand in: %s", error)
         self._choose()
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
@@ -109,12 +127,13 @@ class Engines:
         """The engine to ask."""
         if self._named is not None:
             await self._named.digests.fresh()
-        if self._may_start and self._is_away and self._standing_in is None:
-            starting = self._start_behind()
-            # Who has no other engine waits for it.
-            if self._named is None and starting is not None:
-                await asyncio.shield(starting)
-        return self._choose()
+        # Who has no other engine waits for it.
+        return await self._standing_or_started(wait=self._named is None)
+
+    async def instead_of(self, gone: Engine) -> bool:
+        """Whether another engine is there to ask, now that `gone` has given no answer."""
+        await gone.digests.look()
+        return await self._standing_or_started(wait=True) is not gone
 
     async def of(self, model: str) -> tuple[Engine, Behind | None]:
         """The engine to ask for `model`, and what that stands for; None where it is not known."""
@@ -147,6 +166,13 @@ class Engines:
         if reached is None or known is None or known.base_url != reached.client.base_url:
             return None
         return known
+
+    async def _standing_or_started(self, *, wait: bool) -> Engine:
+        if self._may_start and self._is_away and self._standing_in is None:
+            starting = self._start_behind()
+            if wait and starting is not None:
+                await asyncio.shield(starting)
+        return self._choose()
 
     def _choose(self) -> Engine:
         named = self._named

@@ -9,12 +9,15 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 
 from refrain_sidecar.inference.embedded.gate import is_local_origin, is_loopback_host
 
 # Ollama's own variable: who has opened Ollama to a page has opened this too.
 _ORIGINS: Final = "OLLAMA_ORIGINS"
+# Programs send the same few in all their requests.
+_is_loopback: Final = lru_cache(maxsize=64)(is_loopback_host)
 
 
 class Gate:
@@ -40,7 +43,7 @@ class Gate:
             return 403
         if not self._keys:
             host = headers.get(b"host", b"").decode("latin-1")
-            return None if is_loopback_host(host) else 403
+            return None if _is_loopback(host) else 403
         given = _keys_in(headers)
         # All are compared, so that the time tells nothing.
         matching = [secrets.compare_digest(one, key) for one in given for key in self._keys]

@@ -11,19 +11,22 @@ import httpx
 from starlette.types import Send
 
 from refrain_sidecar.serve.bodies import rest_of
-from refrain_sidecar.serve.counting import Counters
+from refrain_sidecar.serve.counting import Counters, Counting
 from refrain_sidecar.serve.endpoints import CHANGING
-from refrain_sidecar.serve.engines import Engine, Engines
+from refrain_sidecar.serve.engines import Engine, Engines, UnansweredError
 from refrain_sidecar.serve.incoming import Incoming
 from refrain_sidecar.serve.leaving import until_left
-from refrain_sidecar.serve.replies import BrokenOffError, begin, end, fail, more
+from refrain_sidecar.serve.replies import BrokenOffError, begin, end, more
 from refrain_sidecar.serve.stored import end_to_end
 from refrain_sidecar.serve.understanding import Request
 from refrain_sidecar.serve.upstream import UnreachableError, Upstream
 
 
 class Passing:
-    """Passes on what is not replayed. Raises ClientLeftError from wherever the client leaves."""
+    """Passes on what is not replayed. Raises UnansweredError where no answer comes.
+
+    Raises ClientLeftError from wherever the client leaves.
+    """
 
     def __init__(self, engines: Engines, counters: Counters) -> None:
         self._engines = engines
@@ -31,7 +34,6 @@ class Passing:
 
     async def through(self, came: Incoming) -> None:
         """Pass on a request that nothing is ever kept of."""
-        self._counters.passed_through()
         has_body = b"content-length" in came.by_name or b"transfer-encoding" in came.by_name
         content = rest_of([], came.receive) if has_body else None
         engine = await self._engines.now()
@@ -39,7 +41,7 @@ class Passing:
         if changes:
             engine.digests.changed()
         try:
-            await self._on(engine, came, content, None)
+            await self._on(engine, came, content, None, None)
         finally:
             if changes:
                 engine.digests.changed()
@@ -49,18 +51,18 @@ class Passing:
         key = request.fp.key
         request.counting.came("passed")
         before = self._counters.seen(key)
-        if before is not None:
-            request.counting.would_hit(before)
         began = time.perf_counter()
-        await self._on(request.engine, request.came, request.body, note)
+        await self._on(request.engine, request.came, request.body, note, request.counting)
         if before is None:
             self._counters.sampled(key, (time.perf_counter() - began) * 1e3)
+        else:
+            request.counting.would_hit(before)
 
     async def unkept(
         self, came: Incoming, content: bytes | AsyncIterable[bytes], note: str
     ) -> None:
         """Pass on what could have been kept but for what `note` says."""
-        await self._on(await self._engines.now(), came, content, note)
+        await self._on(await self._engines.now(), came, content, note, None)
 
     async def _on(
         self,
@@ -68,13 +70,15 @@ class Passing:
         came: Incoming,
         content: bytes | AsyncIterable[bytes] | None,
         note: str | None,
+        counting: Counting | None,
     ) -> None:
         opening = engine.upstream.open(came.method, came.raw_path, came.headers, content)
         try:
             response = await _opened(came, content, opening)
         except UnreachableError as error:
-            await fail(came.send, 502, came.path, str(error), "fwd=bypass")
-            return
+            # What streams in can be read only once.
+            again = error.unsent or not isinstance(content, AsyncIterable)
+            raise UnansweredError(engine, str(error), "fwd=bypass", counting, again) from error
         async with aclosing(response):
             said = None if note is None else f"fwd=bypass; {note}"
             await until_left(came.receive, _forward(came.send, engine.upstream, response, said))

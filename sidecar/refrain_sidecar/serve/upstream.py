@@ -17,7 +17,14 @@ _KEYS = frozenset({b"authorization", b"x-api-key"})
 
 
 class UnreachableError(Exception):
-    """Upstream gave no answer, or not all of one; the message is for the client."""
+    """Upstream gave no answer, or not all of one; the message is for the client.
+
+    `unsent`: nothing of the request was sent.
+    """
+
+    def __init__(self, message: str, *, unsent: bool = False) -> None:
+        super().__init__(message)
+        self.unsent = unsent
 
 
 class Upstream:
@@ -75,6 +82,7 @@ class Upstream:
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
             return UnreachableError(
                 f"the engine at {self.base_url} cannot be reached ({said}); start it, such as with "
-                "`ollama serve`"
+                "`ollama serve`",
+                unsent=True,
             )
         return UnreachableError(f"the engine at {self.base_url} broke off ({said})")

@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
 import { root } from '../bootstrap/places.mjs';
+import { barriers } from '../harness/accessible.ts';
 import { limit } from '../harness/limits.ts';
 import { until } from '../harness/until.ts';
 import { startBrowser } from '../workbench/window.ts';
@@ -112,6 +113,31 @@ describe('the page of the proxy', () => {
     assert.match(await text(page, 'main'), /Never a hit: RooCode\/3\.30 \(25 requests\)/);
     assert.match(await text(page, 'main'), /policy “all”, 17 of 93 requests passed on would have been replayed/);
   });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    step(`nothing on it keeps anybody out, ${colorScheme}`, { colorScheme }, async (page) => {
+      await open(page, used);
+      used.say('fly');
+      await page.locator('#in_flight tbody tr').first().waitFor();
+      await page.getByText('The same as a table').press('Enter');
+      assert.deepEqual(await barriers(page), []);
+      // Of what lies below an open dialog nothing is looked at.
+      for (const [button, dialog] of [['Explain', '#why'], ['Purge', '#ask']] as const) {
+        await page.locator('#entries').getByRole('button', { name: button }).first().press('Enter');
+        await page.locator(dialog).waitFor();
+        assert.deepEqual(await barriers(page), []);
+        await page.keyboard.press('Escape');
+        await page.locator(dialog).waitFor({ state: 'hidden' });
+      }
+      used.say('land');
+      const unused = await Served.start('--cache', join(folder, `unused-${colorScheme}`), '--unused');
+      await open(page, unused);
+      assert.deepEqual(await barriers(page), []);
+      await unused.stop();
+      await page.getByText(/^No contact since .*; trying again$/).waitFor();
+      assert.deepEqual(await barriers(page), []);
+    });
+  }
 
   step('names that are markup stay text', {}, async (page) => {
     await open(page, used);
