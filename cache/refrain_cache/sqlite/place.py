@@ -27,8 +27,9 @@ log = logging.getLogger("refrain.cache")
 _COMPANIONS = ("-wal", "-shm")
 # A process killed while setting a file aside leaves its marker; nobody takes longer than this.
 _MARKER_STALE_S = 10.0
-# Page cache per connection in KiB. No mmap: a file truncated under a mapping kills the process.
-_PAGE_CACHE_KIB = 16 * 1024
+# Page cache per connection in KiB: what hits take is read by `glance`, past these. No mmap: a file
+# truncated under a mapping kills the process.
+_PAGE_CACHE_KIB = 4 * 1024
 _FORKED = (
     "this process was forked while its parent was reading or writing it; start workers by "
     "spawn, or fork before the cache is used"

@@ -37,6 +37,7 @@ class Wires:
         """Close what is idle."""
         for _, writer in self._idle:
             writer.close()
+        self._idle.clear()
 
     async def ask(self, path: str, body: bytes) -> Reply:
         """An answer, whole."""
