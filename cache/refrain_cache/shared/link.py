@@ -98,16 +98,10 @@ class Link:
         """
         if not self._imported.is_set():
             await self._imported.wait()
-        async with self._writers if writing else contextlib.nullcontext():
-            is_out = self._reading.is_open or (writing and self._writing.is_open)
-            if is_out and self.fault is not None:
-                raise Unavailable(self.fault)
-            try:
-                return await _within(limit_s or self._limit_s, work(self._connected()))
-            except Exception as error:
-                if is_foreign(error):
-                    raise ForeignKey(str(error)) from error
-                raise Unavailable(self._failed(error, writing=writing)) from error
+        if not writing:
+            return await self._asked(work, False, limit_s)
+        async with self._writers:
+            return await self._asked(work, True, limit_s)
 
     async def look(self) -> float:
         """Try the server now; the milliseconds a reply took. Raises Unavailable."""
@@ -117,6 +111,19 @@ class Link:
         began = self._tick()
         await self.ask(self._read)
         return (self._tick() - began) * 1e3
+
+    async def _asked(
+        self, work: Callable[[Any], Awaitable[T]], writing: bool, limit_s: float | None
+    ) -> T:
+        is_out = self._reading.is_open or (writing and self._writing.is_open)
+        if is_out and self.fault is not None:
+            raise Unavailable(self.fault)
+        try:
+            return await _within(limit_s or self._limit_s, work(self._connected()))
+        except Exception as error:
+            if is_foreign(error):
+                raise ForeignKey(str(error)) from error
+            raise Unavailable(self._failed(error, writing=writing)) from error
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -172,7 +179,9 @@ class Link:
                 # Secrets are read anew, names are looked up anew.
                 await self._hang_up()
             client = self._connected()
-            await _within(_CONNECT_S, self._read(client))
+            # Two connections: one for the reads, which keep it, and one for writing.
+            both = asyncio.gather(self._read(client), self._read(client))
+            await _within(_CONNECT_S, both)
             await _within(self._limit_s, self._read(client))
             self._reading.worked(self._tick())
             writing = True
