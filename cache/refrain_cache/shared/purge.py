@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 
 from refrain_cache.entry import Selection
-from refrain_cache.shared.faults import ForeignKey
-from refrain_cache.shared.line import told
+from refrain_cache.shared.faults import ForeignKey, is_foreign
 from refrain_cache.shared.link import Link
 from refrain_cache.shared.names import Names
 from refrain_cache.shared.value import LARGEST_BYTES, RefusedError, Shared, unseal
@@ -45,7 +44,7 @@ async def purge(
         pipeline = client.pipeline(transaction=False)
         for name in map(names.answer, keys):
             pipeline.getrange(name, 0, LARGEST_BYTES)
-        return [told(one) for one in await pipeline.execute(raise_on_error=False)]
+        return [_told(one) for one in await pipeline.execute(raise_on_error=False)]
 
     async def unlink(client: Any) -> None:
         await client.unlink(*map(names.answer, keys))
@@ -70,6 +69,14 @@ async def purge(
     return gone
 
 
+def _told(found: bytes | Exception) -> bytes | ForeignKey:
+    if isinstance(found, bytes):
+        return found
+    if is_foreign(found):
+        return ForeignKey(str(found))
+    raise found
+
+
 def _means(
     asked: Selection, key: str, value: bytes | ForeignKey, secret: bytes | None, now: float
 ) -> bool:
@@ -82,10 +89,10 @@ def _means(
 
 
 def _meets(asked: Selection, found: Shared, now: float) -> bool:
-    age_s, ends = now - found.created_at, found.expires_at
+    age_s = now - found.created_at
     return (
         (asked.kind is None or asked.kind == found.fingerprint.kind)
         and (asked.model is None or asked.model == found.model)
         and (asked.older_than_s is None or age_s > asked.older_than_s)
-        and (not asked.expired or (ends is not None and ends <= now))
+        and (not asked.expired or found.expires_at <= now)
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from refrain_cache import codec
-from refrain_cache.codec import DamagedError
+from refrain_cache.codec import DamagedError, Encoded
 from refrain_cache.entry import NewEntry, Selection, encoded_entry
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.settings import SharedSettings
@@ -148,17 +149,19 @@ class SharedTier:
     async def _arrived(self, data: bytes, fp: Fingerprint) -> Arrived | None:
         """What is in a value; None if it has expired. Raises RefusedError, DamagedError."""
         shared = unseal(data, fp.key, self.link.secret, asked=fp)
-        left_s = None if shared.expires_at is None else shared.expires_at - self._now()
-        if left_s is not None and left_s <= 0:
+        left_s = shared.expires_at - self._now()
+        if left_s <= 0:
             return None
-        packed = shared.encoded
-        decode = partial(codec.decode, packed.data, packed.packed, packed.digest, LARGEST_UNPACKED)
-        large = len(packed.data) > codec.LARGE_BYTES
-        value = await in_thread(decode) if large else decode()
+        stored, packed, digest, _ = encoded = shared.encoded
+        if len(stored) > codec.LARGE_BYTES:
+            value = await in_thread(partial(codec.decode, stored, packed, digest, LARGEST_UNPACKED))
+        else:
+            value = codec.decode(stored, packed, digest, LARGEST_UNPACKED)
+            encoded = Encoded(stored, packed, digest, codec.copied(value))
         new = encoded_entry(
             fp,
-            packed if large else packed._replace(copy=codec.copied(value)),
-            ttl=left_s,
+            encoded,
+            ttl=None if left_s == math.inf else left_s,
             cost_ms=shared.cost_ms,
             label=shared.label,
             model=shared.model,
