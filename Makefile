@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test editor bench bench-cache bench-cold bench-serve bench-queue vsix dist check test-python test-extension test-editor lock clean models ollama redis check-python check-extension editor-tools
+.PHONY: help run test editor bench bench-cache bench-cold bench-serve bench-queue bench-shared vsix dist check test-python test-extension test-editor lock clean models ollama redis check-python check-extension editor-tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench-serve: .tools/bench-serve/.installed .venv/.installed ## The proxy beside 
 
 bench-queue: redis ## A batch over one worker and over four, on a real Redis (1 min)
 	@$(BIN)/python -m tests.bench.queue
+
+bench-shared: redis ## A hit in the shared tier beside redis-py's GET, and what a failing server costs (1 min)
+	@$(BIN)/python -m tests.bench.shared
 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
 	@npm --prefix extension run --silent vsix

@@ -39,6 +39,9 @@ _DROP_PATIENCE_S = 0.25
 # the lookups themselves, and hold up the next ones.
 _GATHERED_S = 0.1
 
+Coming = tuple[Store, NewEntry, Remembered]
+"""An answer on its way into the file, and what memory has of it meanwhile."""
+
 
 class Tiers:
     """The tiers of one cache. Without a store all is a miss; `without` says why there is none."""
@@ -59,6 +62,7 @@ class Tiers:
         self._groups: dict[Group, Group] = {}
         self._behind: set[asyncio.Task[Any]] = set()
         self._arrivals: set[asyncio.Task[Any]] = set()
+        self._gathered: list[Coming] = []
 
     # --- the state of the file ------------------------------------------------------------------
 
@@ -178,7 +182,7 @@ class Tiers:
             return self.from_memory(fp.key, started)
         new = arrived.new
         with contextlib.suppress(EntryError):
-            self.fill(new, None, behind_s=_GATHERED_S)
+            self.take_in(new)
         lookup_ms = (self._tick() - started) * 1e3
         saved_ms = max(0.0, new.cost_ms - lookup_ms)
         group = self._group(fp.kind, new.model)
@@ -233,24 +237,41 @@ class Tiers:
         if self.shared is not None:
             self.run_behind(self.shared.put(new, lease))
 
-    def fill(self, new: NewEntry, owned: Owned | None, *, behind_s: float = 0.0) -> bool:
+    def fill(self, new: NewEntry, owned: Owned | None) -> bool:
         """Put an answer into memory now and into the file behind the reply.
 
         False if the file cannot be written; its lease, if any, is then still the caller's. Raises
         EntryError, likewise, for one larger than the whole cache may be.
         """
+        coming = self._coming(new)
+        if coming is not None:
+            self._run_arrival(self._arrive(*coming, owned))
+        return coming is not None
+
+    def take_in(self, new: NewEntry) -> None:
+        """The same for what comes from other machines. Raises EntryError as `fill`."""
+        coming = self._coming(new)
+        if coming is not None:
+            self._gathered.append(coming)
+            if len(self._gathered) == 1:
+                self._run_arrival(self._arrive_together())
+
+    def _coming(self, new: NewEntry) -> Coming | None:
+        """Put an answer into memory; what is to bring it into the file, None if nothing can."""
         key, remembered = new.fingerprint.key, self._remembered(new)
         self.memory.put(key, remembered)
         store = self.writable
         if store is None:
-            return False
+            return None
         if not self._fits(new):
             raise EntryError("it is larger than caching.max_bytes")
         self._arriving[key] = remembered
-        arrival = self.run_behind(self._arrive(store, new, remembered, owned, behind_s))
+        return store, new, remembered
+
+    def _run_arrival(self, work: Coroutine[Any, Any, None]) -> None:
+        arrival = self.run_behind(work)
         self._arrivals.add(arrival)
         arrival.add_done_callback(self._arrivals.discard)
-        return True
 
     def _fits(self, new: NewEntry) -> bool:
         if new.bytes <= self._max_bytes:
@@ -267,18 +288,18 @@ class Tiers:
         if self._arrivals:
             await asyncio.wait(tuple(self._arrivals))
 
+    async def _arrive_together(self) -> None:
+        try:
+            await asyncio.sleep(_GATHERED_S)
+        finally:
+            gathered, self._gathered = self._gathered, []
+        await asyncio.gather(*(self._arrive(*coming, None) for coming in gathered))
+
     async def _arrive(
-        self,
-        store: Store,
-        new: NewEntry,
-        remembered: Remembered,
-        owned: Owned | None,
-        behind_s: float,
+        self, store: Store, new: NewEntry, remembered: Remembered, owned: Owned | None
     ) -> None:
         key = new.fingerprint.key
         try:
-            if behind_s:
-                await asyncio.sleep(behind_s)
             started = self._tick()
             if await store.put(new, owned.token if owned is not None else None):
                 self._stored(new, started)

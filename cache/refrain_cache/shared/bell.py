@@ -28,7 +28,8 @@ class Ring:
     async def wait(self, patience_s: float) -> str | None:
         """What was told behind the key, or None if nothing was for so long."""
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._told.get(), patience_s)
+            async with asyncio.timeout(patience_s):
+                return await self._told.get()
         return None
 
 
@@ -94,4 +95,5 @@ class Bell:
 
 async def _ended(subscription: Any) -> None:
     with contextlib.suppress(Exception):
-        await asyncio.wait_for(subscription.aclose(), _GOODBYE_S)
+        async with asyncio.timeout(_GOODBYE_S):
+            await subscription.aclose()

@@ -55,7 +55,7 @@ class Link:
         self._settings = settings
         self._tick = clock.tick
         self._changed = changed
-        self._limit_s = settings.timeout_ms / 1e3
+        self.limit_s = settings.timeout_ms / 1e3
         self._names = Names(settings.namespace)
         self._reading = Breaker(timing.probe_first, timing.probe_last)
         self._writing = Breaker(timing.probe_first, timing.probe_last)
@@ -73,6 +73,11 @@ class Link:
     def state(self) -> SharedState:
         """Where the server is, and why it is left out, if it is."""
         return SharedState(self.url, None if self.fault is None else self.fault.reason)
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether nothing is asked of it now, not even what is there."""
+        return self._reading.is_open
 
     def open(self) -> None:
         """Connect behind the lookups, so that the first need not wait for it."""
@@ -98,16 +103,10 @@ class Link:
         """
         if not self._imported.is_set():
             await self._imported.wait()
-        async with self._writers if writing else contextlib.nullcontext():
-            is_out = self._reading.is_open or (writing and self._writing.is_open)
-            if is_out and self.fault is not None:
-                raise Unavailable(self.fault)
-            try:
-                return await _within(limit_s or self._limit_s, work(self._connected()))
-            except Exception as error:
-                if is_foreign(error):
-                    raise ForeignKey(str(error)) from error
-                raise Unavailable(self._failed(error, writing=writing)) from error
+        if not writing:
+            return await self._asked(work, False, limit_s)
+        async with self._writers:
+            return await self._asked(work, True, limit_s)
 
     async def look(self) -> float:
         """Try the server now; the milliseconds a reply took. Raises Unavailable."""
@@ -117,6 +116,33 @@ class Link:
         began = self._tick()
         await self.ask(self._read)
         return (self._tick() - began) * 1e3
+
+    async def _asked(
+        self, work: Callable[[Any], Awaitable[T]], writing: bool, limit_s: float | None
+    ) -> T:
+        is_out = self._reading.is_open or (writing and self._writing.is_open)
+        if is_out and self.fault is not None:
+            raise Unavailable(self.fault)
+        try:
+            return await _within(limit_s or self.limit_s, work(self._connected()))
+        except Exception as error:
+            if is_foreign(error):
+                raise ForeignKey(str(error)) from error
+            raise Unavailable(self.failed(error, writing=writing)) from error
+
+    def failed(self, error: Exception, *, writing: bool = False, trial: bool = False) -> Fault:
+        """Leave the server out for what was asked of it in vain; what is wrong with it."""
+        fault = fault_of(error, self.url, self.limit_s * 1e3)
+        only_writing = fault.kind in _ONLY_WRITING or (writing and fault.kind is FaultKind.NO_RIGHT)
+        breaker = self._writing if only_writing else self._reading
+        breaker.failed(self._tick(), trial=trial)
+        if self.fault is None or self.fault.kind is not fault.kind:
+            log.warning("The shared tier is left out: %s", fault.reason)
+            self.fault = fault
+            self._changed()
+        if self._trying is None:
+            self._trying = asyncio.get_running_loop().create_task(self._try_again())
+        return fault
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -129,21 +155,11 @@ class Link:
     async def _hang_up(self) -> None:
         client, self._client = self._client, None
         if client is not None:
+            # Not `wait_for`: until Python 3.12 it may swallow being cancelled, and a closed cache
+            # would wait for trials without end.
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(client.aclose(), _GOODBYE_S)
-
-    def _failed(self, error: Exception, *, writing: bool, trial: bool = False) -> Fault:
-        fault = fault_of(error, self.url, self._limit_s * 1e3)
-        only_writing = fault.kind in _ONLY_WRITING or (writing and fault.kind is FaultKind.NO_RIGHT)
-        breaker = self._writing if only_writing else self._reading
-        breaker.failed(self._tick(), trial=trial)
-        if self.fault is None or self.fault.kind is not fault.kind:
-            log.warning("The shared tier is left out: %s", fault.reason)
-            self.fault = fault
-            self._changed()
-        if self._trying is None:
-            self._trying = asyncio.get_running_loop().create_task(self._try_again())
-        return fault
+                async with asyncio.timeout(_GOODBYE_S):
+                    await client.aclose()
 
     async def _begin(self) -> None:
         try:
@@ -172,20 +188,27 @@ class Link:
                 # Secrets are read anew, names are looked up anew.
                 await self._hang_up()
             client = self._connected()
-            await _within(_CONNECT_S, self._read(client))
-            await _within(self._limit_s, self._read(client))
+            # Two connections: one for the reads, which keep it, and one for writing.
+            await _within(_CONNECT_S, self._read_twice(client))
+            await _within(self.limit_s, self._read(client))
             self._reading.worked(self._tick())
             writing = True
             told = (self._names.trial, _TRIAL_MS, self._names.ended)
-            await _within(self._limit_s, client.eval(_TRY_WRITING, 1, *told))
+            await _within(self.limit_s, client.eval(_TRY_WRITING, 1, *told))
             self._writing.worked(self._tick())
         except Exception as error:
-            self._failed(error, writing=writing, trial=True)
+            self.failed(error, writing=writing, trial=True)
             return
         if self.fault is not None:
             self.fault = None
             log.info("The shared tier is in use again: %s", self.url)
             self._changed()
+
+    async def _read_twice(self, client: Any) -> None:
+        twice = (self._read(client) for _ in range(2))
+        for answer in await asyncio.gather(*twice, return_exceptions=True):
+            if isinstance(answer, BaseException):
+                raise answer
 
     async def _read(self, client: Any) -> object:
         answer: object = await client.getrange(self._names.trial, 0, 0)

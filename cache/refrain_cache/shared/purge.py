@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import attrs
 
 from refrain_cache.entry import Selection
-from refrain_cache.shared.faults import ForeignKey
+from refrain_cache.shared.faults import ForeignKey, is_foreign
 from refrain_cache.shared.link import Link
 from refrain_cache.shared.names import Names
-from refrain_cache.shared.reads import fetch
-from refrain_cache.shared.value import RefusedError, Shared, unseal
+from refrain_cache.shared.value import LARGEST_BYTES, RefusedError, Shared, unseal
 
 # Where other programs have keys, a few of so many may be ours.
 _SCANNED = 1000
@@ -42,6 +40,12 @@ async def purge(
         scan: AsyncIterator[bytes] = client.scan_iter(names.answers(prefix), _SCANNED)
         return scan
 
+    async def read(client: Any) -> list[bytes | ForeignKey]:
+        pipeline = client.pipeline(transaction=False)
+        for name in map(names.answer, keys):
+            pipeline.getrange(name, 0, LARGEST_BYTES)
+        return [_told(one) for one in await pipeline.execute(raise_on_error=False)]
+
     async def unlink(client: Any) -> None:
         await client.unlink(*map(names.answer, keys))
 
@@ -57,13 +61,20 @@ async def purge(
     gone, scan = 0, await link.ask(begin)
     while keys := await link.ask(some, limit_s=_PATIENCE_S):
         if asked != Selection():
-            reading = partial(fetch, keys=list(map(names.answer, keys)))
-            values = zip(keys, await link.ask(reading, limit_s=_PATIENCE_S), strict=True)
+            values = zip(keys, await link.ask(read, limit_s=_PATIENCE_S), strict=True)
             keys = [key for key, value in values if _means(asked, key, value, link.secret, now)]
         if keys and not dry_run:
             await link.ask(unlink, writing=True, limit_s=_PATIENCE_S)
         gone += len(keys)
     return gone
+
+
+def _told(found: bytes | Exception) -> bytes | ForeignKey:
+    if isinstance(found, bytes):
+        return found
+    if is_foreign(found):
+        return ForeignKey(str(found))
+    raise found
 
 
 def _means(
@@ -78,10 +89,10 @@ def _means(
 
 
 def _meets(asked: Selection, found: Shared, now: float) -> bool:
-    age_s, ends = now - found.created_at, found.expires_at
+    age_s = now - found.created_at
     return (
-        (asked.kind is None or asked.kind == found.new.fingerprint.kind)
-        and (asked.model is None or asked.model == found.new.model)
+        (asked.kind is None or asked.kind == found.fingerprint.kind)
+        and (asked.model is None or asked.model == found.model)
         and (asked.older_than_s is None or age_s > asked.older_than_s)
-        and (not asked.expired or (ends is not None and ends <= now))
+        and (not asked.expired or found.expires_at <= now)
     )

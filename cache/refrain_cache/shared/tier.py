@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 from attrs import frozen
 
 from refrain_cache import codec
-from refrain_cache.codec import DamagedError
-from refrain_cache.entry import NewEntry, Selection
+from refrain_cache.codec import DamagedError, Encoded
+from refrain_cache.entry import NewEntry, Selection, encoded_entry
 from refrain_cache.fingerprint import Fingerprint
 from refrain_cache.settings import SharedSettings
 from refrain_cache.shared.faults import ForeignKey, Unavailable
@@ -137,7 +138,7 @@ class SharedTier:
         """What the answer under a key was asked by, if it is there and is what was put there."""
         try:
             data = await self._reads.get(self._names.answer(key))
-            return unseal(data, key, self.link.secret).new.fingerprint if data else None
+            return unseal(data, key, self.link.secret).fingerprint if data else None
         except (Unavailable, RefusedError, ForeignKey):
             return None
 
@@ -148,17 +149,24 @@ class SharedTier:
     async def _arrived(self, data: bytes, fp: Fingerprint) -> Arrived | None:
         """What is in a value; None if it has expired. Raises RefusedError, DamagedError."""
         shared = unseal(data, fp.key, self.link.secret, asked=fp)
-        left_s = None if shared.expires_at is None else shared.expires_at - self._now()
-        if left_s is not None and left_s <= 0:
+        left_s = shared.expires_at - self._now()
+        if left_s <= 0:
             return None
-        new = shared.new
-        packed = new.encoded
-        decode = partial(codec.decode, *packed[:3], LARGEST_UNPACKED)
-        large = len(packed.data) > codec.LARGE_BYTES
-        value = await in_thread(decode) if large else decode()
-        encoded = packed if large else packed._replace(copy=codec.copied(value))
-        kept = NewEntry(fp, encoded, left_s, new.cost_ms, new.label, new.model, new.bytes)
-        return Arrived(kept, value)
+        stored, packed, digest, _ = encoded = shared.encoded
+        if len(stored) > codec.LARGE_BYTES:
+            value = await in_thread(partial(codec.decode, stored, packed, digest, LARGEST_UNPACKED))
+        else:
+            value = codec.decode(stored, packed, digest, LARGEST_UNPACKED)
+            encoded = Encoded(stored, packed, digest, codec.copied(value))
+        new = encoded_entry(
+            fp,
+            encoded,
+            ttl=None if left_s == math.inf else left_s,
+            cost_ms=shared.cost_ms,
+            label=shared.label,
+            model=shared.model,
+        )
+        return Arrived(new, value)
 
     def _refuse(self, fp: Fingerprint, error: Exception) -> None:
         self._refused(fp)

@@ -1,4 +1,4 @@
-"""A hit in the shared tier beside redis-py's own GET of the same bytes, and hits above it.
+"""A hit in the shared tier beside redis-py's own GET of the same bytes; hits above; troubles.
 
     python -m tests.bench.shared
 
@@ -14,8 +14,10 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import redis.asyncio
+from tests.bench.shared.troubles import troubles
 from tests.redis.serving import serving
 
 from refrain_cache import AsyncCache, CacheSettings, Fingerprint, SharedSettings, fingerprint
@@ -89,7 +91,17 @@ async def main() -> None:
         p99 = sorted(took[name])[int(len(took[name]) * 0.99)]
         print(f"{name:30}{us:9.1f} µs p50 {p99:9.1f} µs p99")
     ratio = p50["shared hit"] / p50["bare GET"]
-    print(json.dumps({"shared hit / bare GET": round(ratio, 2), "bar": 1.3}))
+    # Of those that no other program held up: on a busy machine the median is of the others.
+    hit, bare_get = (sorted(took[name])[_ENTRIES // 5] for name in ("shared hit", "bare GET"))
+    found: dict[str, Any] = {
+        "shared hit / bare GET": round(ratio, 2),
+        "at p20": round(hit / bare_get, 2),
+        "bar": 1.3,
+    }
+    for name, told in (await troubles()).items():
+        print(f"{name:30}" + ", ".join(f"{what} {value:g}" for what, value in told.items()))
+        found[name] = told
+    print(json.dumps(found))
 
 
 asyncio.run(main())
