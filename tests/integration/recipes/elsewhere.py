@@ -1,9 +1,9 @@
-"""`python -m tests.integration.recipes.elsewhere FOLDER RECIPE TEXT`: a recipe from everywhere but
-the editor.
+"""A recipe from everywhere but the editor:
+`python -m tests.integration.recipes.elsewhere FOLDER RECIPE TEXT`.
 
-Runs it in the workspace FOLDER from the command line, a worker, the queue (on a real Redis), Python,
-MCP and the language server, one after the other, and prints a JSON object for each: where, the
-answer, and how it came about.
+Runs it in the workspace FOLDER from the command line, a worker, the queue (on a real Redis),
+Python, MCP and the language server, one after the other, and prints a JSON object for each: where,
+the answer, and how it came about; last, what the statistics say of recipes.
 """
 
 from __future__ import annotations
@@ -121,6 +121,14 @@ def _logged(said: str) -> str:
     return str(found[0]).lower()
 
 
+async def counted(folder: Path) -> dict[str, Any]:
+    """What the statistics of all time say of recipes."""
+    out, _ = await _ran([*REFRAIN, "stats", "--window", "all", "--json"], folder, "")
+    (kind,) = (each for each in json.loads(out)["kinds"] if each["kind"] == "recipe")
+    found: dict[str, Any] = kind
+    return found
+
+
 async def _ran(command: Sequence[str], folder: Path, given: str) -> tuple[str, str]:
     process = await _started(command, folder)
     out, said = await process.communicate(given.encode())
@@ -143,6 +151,7 @@ async def _main(folder: Path, recipe: str, text: str) -> None:
     async for came in everywhere(folder, recipe, text):
         said = {"where": came.where, "output": came.output, "outcome": came.outcome}
         print(json.dumps(said), flush=True)
+    print(json.dumps(await counted(folder)))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""A recipe used from six places gives one entry, one miss and five hits; the editor's journey is the
-seventh (`tests/e2e/journeys`)."""
+"""A recipe used from six places gives one entry, one miss and five hits.
+
+The editor is the seventh: see `tests/e2e/journeys`.
+"""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
-from tests.integration.recipes.elsewhere import REFRAIN, everywhere
+from tests.integration.recipes.elsewhere import counted, everywhere
 
 
 async def test_one_entry_one_miss_and_equal_answers(tmp_path: Path) -> None:
@@ -33,11 +34,5 @@ async def test_one_entry_one_miss_and_equal_answers(tmp_path: Path) -> None:
     ]
     assert [each.outcome for each in came] == ["miss", *["hit"] * 5]
     assert len({each.output for each in came}) == 1
-    told = subprocess.run(
-        [*REFRAIN, "stats", "--window", "all", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        check=True,
-    )
-    (kind,) = (each for each in json.loads(told.stdout)["kinds"] if each["kind"] == "recipe")
+    kind = await counted(tmp_path)
     assert (kind["entries"], kind["hits"], kind["misses"]) == (1, 5, 1)
