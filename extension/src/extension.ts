@@ -2,6 +2,7 @@ import { type ExtensionContext, languages, tasks, window, workspace } from "vsco
 import { EnrichAction } from "./codeActions";
 import { registerCommands } from "./commands";
 import { EntriesTree } from "./entriesTree";
+import { McpServers } from "./mcpServers";
 import { onChoiceChanged } from "./python/extensionChoice";
 import { Serving } from "./serving";
 import { Sidecar } from "./sidecar";
@@ -26,6 +27,7 @@ export function activate(extension: ExtensionContext): void {
 
   registerCommands({ extension, log, sidecar: started, serving, statusBar, stats, enrichment, report, entries });
   extension.subscriptions.push(
+    new McpServers(started, log),
     tasks.registerTaskProvider("refrain", new RefrainTasks(started, log)),
     languages.registerCodeActionsProvider("*", new EnrichAction(), { providedCodeActionKinds: EnrichAction.kinds }),
     workspace.onDidChangeConfiguration((change) => {

@@ -8,6 +8,7 @@ export type CacheMode = "on" | "off" | "bypass";
 export type CheckStatus = "ok" | "warn" | "fail";
 export type EngineName = "ollama" | "embedded";
 export type EntryOrder = "recent" | "created" | "used" | "size" | "cost";
+export type McpFile = ".mcp.json" | ".cursor/mcp.json" | ".vscode/mcp.json";
 export type OutcomeName = "hit" | "coalesced" | "miss" | "bypass" | "refused";
 export type RecipeOrigin = "workspace" | "user" | "shipped";
 export type ServeAction = "start" | "stop" | "state";
@@ -26,6 +27,7 @@ export const MODELS = "refrain/models";
 export const SERVE = "refrain/serve";
 export const RECIPES = "refrain/recipes";
 export const RUN = "refrain/run";
+export const MCP = "refrain/mcp";
 export const STATS_CHANGED = "refrain/statsChanged";
 export const SERVE_CHANGED = "refrain/serveChanged";
 export const ENRICH_PROGRESS = "refrain/enrichProgress";
@@ -394,6 +396,19 @@ export interface RunResult {
   totalMs: number;
   savedMs: number;
   reason: string | null;
+}
+
+export interface McpParams {
+  folder: string;
+  file?: McpFile | null;
+}
+
+export interface McpResult {
+  installed: boolean;
+  command: string;
+  args: string[];
+  env: Record<string, string>;
+  written: string | null;
 }
 
 export interface WrittenLine {

@@ -14,6 +14,7 @@ export interface Requests {
   "refrain/serve": { params: protocol.ServeParams; result: protocol.ServeState };
   "refrain/recipes": { params: protocol.RecipesParams; result: protocol.RecipesResult };
   "refrain/run": { params: protocol.RunParams; result: protocol.RunResult };
+  "refrain/mcp": { params: protocol.McpParams; result: protocol.McpResult };
 }
 
 export type Method = keyof Requests;

@@ -66,7 +66,9 @@ def test_the_real_lock_gives_the_sidecar_pip_and_nothing_native_but_psutil(
     )
     assert {"attrs", "cattrs", "lsprotocol", "pip", "psutil", "pygls"} <= pins.keys()
     assert pins.keys().isdisjoint({"mypy", "pytest", "ruff", "xllamacpp"})
-    assert pins.keys().isdisjoint({"backports-zstd", "httptools"})
+    assert pins.keys().isdisjoint(
+        {"backports-zstd", "httptools", "mcp", "pydantic", "pydantic-core"}
+    )
 
 
 def test_extension_and_packages_carry_one_version() -> None:

@@ -1,6 +1,7 @@
 import { commands } from "vscode";
 import type { CommandFactory, Context } from "../context";
 import { chooseModel } from "./chooseModel";
+import { configureMcp } from "./configureMcp";
 import { calibrate, cpuThreads } from "./cpuThreads";
 import { describeImage } from "./describeImage";
 import { doctor } from "./doctor";
@@ -27,6 +28,7 @@ const COMMANDS: Record<string, CommandFactory> = {
   "refrain.chooseModel": chooseModel,
   "refrain.fetchModel": fetchModel,
   "refrain.serve": serve,
+  "refrain.configureMcp": configureMcp,
   "refrain.restart": ({ sidecar }) => () => sidecar.restart(),
   "refrain.showLog": ({ log }) => () => log.show(),
   "refrain.entries.refresh": ({ entries }) => () => entries.refresh(),

@@ -12,6 +12,7 @@ from refrain_sidecar.cli.cache import entries, explain, purge, stats
 from refrain_sidecar.cli.commands import Commands
 from refrain_sidecar.cli.enrich import enrich, warm
 from refrain_sidecar.cli.machine import cpu, doctor
+from refrain_sidecar.cli.mcp import mcp
 from refrain_sidecar.cli.models import models
 from refrain_sidecar.cli.moving import export_entries, import_entries, verify
 from refrain_sidecar.cli.queue import queue, submit
@@ -63,6 +64,7 @@ for command in (
     doctor,
     models,
     serve,
+    mcp,
     worker,
     submit,
     queue,

@@ -1,4 +1,4 @@
-"""Change one value in the text of perf_config.json and no other character. Pure."""
+"""Change one value in the text of a configuration and no other character. Pure."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def with_value(text: str, section: str, key: str, value: Any) -> str:
         start, end = document.places[section, key]
         return text[:start] + encoded + text[end:]
     path: Path = (section,) if section in document.value else ()
+    if path and not isinstance(document.value[section], dict):
+        raise ValueError(f'"{section}" is not an object.')
     if path:
         members, member, indent = document.value[section], f'"{key}": {encoded}', "    "
     else:

@@ -7,12 +7,8 @@ from typing import Any, TypeVar
 
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
 
-from refrain_cache import CacheUnavailableError
-from refrain_sidecar import protocol
-from refrain_sidecar.config import ConfigError
-from refrain_sidecar.enrichment import EnrichmentError, InputRefused
-from refrain_sidecar.inference.errors import InferenceError
 from refrain_sidecar.protocol.wire import from_wire, to_wire
+from refrain_sidecar.service.refusals import refused
 
 T = TypeVar("T")
 Handler = Callable[[Any], Awaitable[Any]]
@@ -45,18 +41,8 @@ def handler(params_class: type | None, verb: Verb) -> Handler:
 
 def refusal(error: Exception) -> JsonRpcException:
     """The JSON-RPC error for `error`; `data.code` is a short stable name for programs."""
-    match error:
-        case JsonRpcException():
-            return error
-        case InferenceError():
-            return JsonRpcException(str(error), protocol.ENGINE_ERROR, {"code": error.code})
-        case EnrichmentError():
-            return JsonRpcException(str(error), protocol.ENGINE_ERROR, {"code": "answer_unusable"})
-        case InputRefused():
-            return JsonRpcException(str(error), protocol.INPUT_ERROR, {"code": "input_refused"})
-        case CacheUnavailableError():
-            return JsonRpcException(str(error), protocol.INPUT_ERROR, {"code": "cache_not_in_use"})
-        case ConfigError():
-            return JsonRpcException(str(error), protocol.CONFIG_ERROR, {"code": "config_wrong"})
-        case _:
-            return JsonRpcInternalError(f"{type(error).__name__}: {error}")
+    if isinstance(error, JsonRpcException):
+        return error
+    if known := refused(error):
+        return JsonRpcException(str(error), known.code, {"code": known.name})
+    return JsonRpcInternalError(f"{type(error).__name__}: {error}")

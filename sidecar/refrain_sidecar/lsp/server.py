@@ -102,6 +102,7 @@ class RefrainServer(LanguageServer):
             protocol.SERVE: lambda p: self._serving.act(p.action),
             protocol.RECIPES: lambda p: self.service.recipes(p),
             protocol.RUN: lambda p: self.service.run(p, self._run_progress),
+            protocol.MCP: lambda p: self.service.mcp(p),
         }
         for method, (params_class, _) in protocol.REQUESTS.items():
             self._register_verb(method, handler(params_class, verbs[method]))

@@ -23,6 +23,7 @@ CheckStatus = Literal["ok", "warn", "fail"]
 EngineName = Literal["ollama", "embedded"]
 ServeAction = Literal["start", "stop", "state"]
 RecipeOrigin = Literal["workspace", "user", "shipped"]
+McpFile = Literal[".mcp.json", ".cursor/mcp.json", ".vscode/mcp.json"]
 
 # Method names: requests.
 ENRICH = "refrain/enrich"
@@ -37,6 +38,7 @@ MODELS = "refrain/models"
 SERVE = "refrain/serve"
 RECIPES = "refrain/recipes"
 RUN = "refrain/run"
+MCP = "refrain/mcp"
 # Method names: notifications from the sidecar.
 STATS_CHANGED = "refrain/statsChanged"
 SERVE_CHANGED = "refrain/serveChanged"
@@ -498,6 +500,31 @@ class RunProgress:
     text: str
 
 
+# --- refrain/mcp ---------------------------------------------------------------------------
+
+
+@frozen
+class McpParams:
+    """`file` is written in `folder`: the one that Claude Code reads, Cursor, or VS Code."""
+
+    folder: str
+    file: McpFile | None = None
+
+
+@frozen
+class McpResult:
+    """How an MCP host starts the server with the sidecar's Python; `env` is added to its own.
+
+    `installed`: that Python has the extra `mcp`. `written` is the file that was written, if any.
+    """
+
+    installed: bool
+    command: str
+    args: list[str]
+    env: dict[str, str]
+    written: str | None
+
+
 REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
     ENRICH: (EnrichParams, EnrichResult),
     STATS: (StatsParams, StatsResult),
@@ -511,5 +538,6 @@ REQUESTS: Mapping[str, tuple[type[Any] | None, type[Any]]] = {
     SERVE: (ServeParams, ServeState),
     RECIPES: (RecipesParams, RecipesResult),
     RUN: (RunParams, RunResult),
+    MCP: (McpParams, McpResult),
 }
 """The params (None: there are none) and the result of every request."""

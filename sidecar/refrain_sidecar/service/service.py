@@ -36,6 +36,7 @@ from refrain_sidecar.service.lines import (
     recipe_run,
     run_lines,
 )
+from refrain_sidecar.service.mcp_hosts import mcp_host
 from refrain_sidecar.service.models import models
 from refrain_sidecar.service.queueing import queue_of, submit_lines, work
 from refrain_sidecar.service.reading_ahead import ReadingAhead
@@ -46,8 +47,8 @@ from refrain_sidecar.service.warming import warm
 
 class Service:
     """The verbs: enrich, run, recipes, stats, purge, warm, cpu_threads, entries, explain, doctor,
-    models, and for the command line export, import_, verify, submit, work, queue, queue_retry and
-    queue_drop. `folders` is where recipes lie.
+    models, mcp, and for the command line export, import_, verify, submit, work, queue, queue_retry
+    and queue_drop. `folders` is where recipes lie.
 
     Enriching raises InferenceError (no engine, or it failed) and InputRefused (no usable text or
     picture); both carry a message that says what to do. The cache never fails them: it bypasses.
@@ -284,6 +285,10 @@ class Service:
         """
         async with self.parts as parts:
             return await models(parts, self.config.path or new, params)
+
+    async def mcp(self, params: protocol.McpParams) -> protocol.McpResult:
+        """How MCP hosts start our server. Raises InputRefused when a file cannot be written."""
+        return await asyncio.to_thread(mcp_host, self.config.path, params)
 
     # --- the configuration and the engine -----------------------------------------------------
 

@@ -138,3 +138,31 @@ def test_a_program_finds_the_nearest_folder(
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
     assert folders_here().one("ours").name == "ours"
+
+
+def test_a_changed_recipe_is_read_anew_and_so_is_the_schema_beside_it(folders: Folders) -> None:
+    write(folders, "a", "One: ${text}")
+    assert said(folders, "a") == said(folders, "a") == "One: "
+    write(folders, "a", "Two: ${text}")
+    assert said(folders, "a") == "Two: "
+
+    write(folders, "b", "---\noutput: b.json\n---\n${text}")
+    schema = folders.workspaces[0] / IN_WORKSPACE / "b.json"
+    for kind in ("string", "integer"):
+        schema.write_text(f'{{"type": "{kind}"}}')
+        assert folders.one("b").output == {"type": kind}
+    schema.unlink()
+    with pytest.raises(InputRefused, match=r"b\.json"):
+        folders.one("b")
+
+
+def test_the_stamp_tells_when_recipes_came_went_or_changed(folders: Folders) -> None:
+    seen = [folders.stamp()]
+    path = write(folders, "a", "One: ${text}")
+    seen.append(folders.stamp())
+    assert folders.stamp() == seen[-1]
+    path.write_text("Three: ${text}")
+    seen.append(folders.stamp())
+    path.unlink()
+    assert folders.stamp() == seen[0]
+    assert len(set(seen)) == 3

@@ -12,6 +12,8 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,6 +87,16 @@ class Folders:
         known = ", ".join(each.name for each in self.all())
         raise InputRefused(f"There is no recipe {name!r}. There are: {known}.")
 
+    def stamp(self) -> frozenset[tuple[Path, int, int]]:
+        """Differs whenever a recipe came, went or was written: each file's path, time and size."""
+        found = set()
+        for folder, _ in self._places():
+            for path in _files(folder):
+                with suppress(OSError):
+                    at = path.stat()
+                    found.add((path, at.st_mtime_ns, at.st_size))
+        return frozenset(found)
+
     def new(self, name: str) -> Path:
         """A new recipe in the first workspace, else in the user's folder, to be written on.
 
@@ -131,7 +143,25 @@ def read_file(path: Path, folder: Path) -> RecipeReading:
         text = _text(path, folder)
     except ValueError as error:
         return RecipeReading(name, None, (Problem("", str(error), Span(0, 0, 1)),))
-    return read_recipe(name, text, lambda beside: schema_beside(beside, folder))
+    return _alone(name, text) or read_recipe(
+        name, text, lambda beside: schema_beside(beside, folder)
+    )
+
+
+@lru_cache(maxsize=128)
+def _alone(name: str, text: str) -> RecipeReading | None:
+    """The recipe that `text` is; None where what it says lies in another file as well.
+
+    Kept, as reading one takes fifty times as long as giving a stored answer.
+    """
+    named: list[str] = []
+
+    def beside(file: str) -> Any:
+        named.append(file)
+        raise ValueError(file)
+
+    reading = read_recipe(name, text, beside)
+    return None if named else reading
 
 
 def schema_beside(name: str, folder: Path) -> Any:
