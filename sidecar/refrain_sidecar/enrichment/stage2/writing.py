@@ -120,9 +120,8 @@ class TooLong(ValueError):
 
 def tidy(text: str) -> str:
     """`text` on one line, without list marks at its ends and without half a pair of quotes."""
-    line = " ".join(text.split())
-    whole = line if line.count('"') % 2 == 0 else line.replace('"', "")
-    return whole.strip(_FILLER)
+    line = " ".join(text.split()).strip(_FILLER)
+    return line if line.count('"') % 2 == 0 else line.replace('"', "")
 
 
 def _bare(text: str) -> str:
