@@ -72,9 +72,10 @@ def test_a_first_tip_beside_its_heading_is_taken() -> None:
     assert draft.lines[3:5] == TIPS[:2]
 
 
-def test_only_a_number_at_its_beginning_is_taken_off_a_tip() -> None:
+@pytest.mark.parametrize("mark", ["a.", "b)", "c:", "3.", " 2)"])
+def test_only_a_mark_at_its_beginning_is_taken_off_a_tip(mark: str) -> None:
     draft = Draft(())
-    read(draft, "Tips\n1. Walk at 5. Look at the wide world.")
+    read(draft, f"Tips\n{mark} Walk at 5. Look at the wide world.")
     assert draft.lines[3] == "Walk at 5. Look at the wide world."
 
 

@@ -13,6 +13,7 @@ from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.results import PostEnrichment
 from refrain_sidecar.enrichment.stage2.line_writing import (
     CLOSINGS,
+    IMPATIENT,
     REQUESTS,
     SAMPLING,
     TONES,
@@ -37,10 +38,14 @@ CAP = 140
 
 @define
 class Scripted:
-    """Writes `texts` in turn, the last one again and again, and remembers what it was asked."""
+    """Writes `texts` in turn, the last one again and again, and remembers what it was asked.
+
+    It ends where it is told to, as engines do.
+    """
 
     texts: list[str]
     piece: int = 3
+    ends: bool = True
     asked: list[dict[str, Any]] = field(factory=list)
     stopped: list[str] = field(factory=list)
 
@@ -56,11 +61,15 @@ class Scripted:
     ) -> AsyncGenerator[str, None]:
         begun = messages[-1]
         assert begun.role == "assistant"
+        stop = sampling["stop"]
         self.asked.append(
-            {"begun": begun.content, "cap": cap, "attempt": attempt, "warmer": warmer}
+            {"begun": begun.content, "cap": cap, "attempt": attempt, "warmer": warmer, "stop": stop}
         )
-        assert sampling == SAMPLING
+        assert {**sampling, **SAMPLING} == sampling
         text = self.texts[min(attempt, len(self.texts) - 1)]
+        ends = [text.find(one) for one in stop if one in text]
+        if ends and self.ends:
+            text = f"{text[: min(ends)]}\n"
         try:
             for at in range(0, len(text), self.piece):
                 yield text[at : at + self.piece]
@@ -87,7 +96,8 @@ async def test_a_good_page_takes_one_request_however_it_comes_in_pieces(piece: i
     found = await written(model, heard)
     assert found == {"poem": POEM, "tips": TIPS, "closing": CLOSING, "tone": "hopeful"}
     assert heard == list(enumerate([*POEM, *TIPS, CLOSING]))
-    assert model.asked == [{"begun": "Poem\n1.", "cap": CAP, "attempt": 0, "warmer": WARMER}]
+    (asked,) = model.asked
+    assert (asked["begun"], asked["cap"], asked["warmer"]) == ("Poem\n1.", CAP, WARMER)
 
 
 async def test_a_model_that_ends_with_its_closing_has_ended_the_page() -> None:
@@ -109,8 +119,8 @@ async def test_a_model_that_goes_on_and_on_is_stopped() -> None:
 
 
 async def test_a_model_that_ends_early_is_asked_for_the_rest() -> None:
-    first = WHOLE.split("\nTips")[0] + "\nTips\n1. Walk half a wa"
-    model = Scripted([first, f" it down somewhere\n2. {TIPS[1]}\n3. {TIPS[2]}\n", f" {CLOSING}\n"])
+    first = WHOLE.split("\nTips")[0] + "\nTips\na. Walk half a wa"
+    model = Scripted([first, f" it down somewhere\nb. {TIPS[1]}\nc. {TIPS[2]}\n", f" {CLOSING}\n"])
     found = await written(model)
     assert found["tips"][1:] == TIPS[1:], "what was cut off in the middle is not taken"
     assert found["tips"][0].split()[0] in VERBS
@@ -120,7 +130,7 @@ async def test_a_model_that_ends_early_is_asked_for_the_rest() -> None:
     before, opening = model.asked[2]["begun"].rsplit(" ", 1)
     assert (before, opening in CLOSINGS) == (page((*POEM, *found["tips"])), True)
     assert found["closing"] == f"{opening} {CLOSING}"
-    assert [asked["cap"] for asked in model.asked] == [CAP, CAP // 2, CAP // 2]
+    assert [asked["cap"] for asked in model.asked] == [CAP, CAP, CAP // 2]
 
 
 async def test_only_the_line_that_will_not_do_is_written_anew() -> None:
@@ -131,17 +141,51 @@ async def test_only_the_line_that_will_not_do_is_written_anew() -> None:
     assert (found["tips"], found["closing"], found["tone"]) == (TIPS, CLOSING, "hopeful")
     assert [at for at, _ in heard] == [0, 1, 3, 4, 5, 6, 2]
     assert model.asked[1]["begun"] == page([POEM[0], POEM[2]])
-    assert model.stopped[-1] == model.asked[1]["begun"], "it stops once the block is full"
+    assert model.asked[1]["stop"] == ["\n"], "it ends by itself with the line"
 
 
-async def test_a_tip_that_tells_is_written_anew_after_a_verb_no_example_begins_with() -> None:
-    bad = WHOLE.replace(TIPS[2], "I will be your friend")
-    model = Scripted([bad, " a walk along the shore\n"])
-    tip = (await written(model))["tips"][2]
-    verb = model.asked[1]["begun"].rsplit(" ", 1)[1]
-    assert verb in VERBS
-    assert tip == f"{verb} a walk along the shore"
+async def test_a_model_that_does_not_end_where_it_is_told_to_is_stopped() -> None:
+    bad = WHOLE.replace(POEM[1], "You are worthless to them")
+    model = Scripted([bad, f" {POEM[1]}\nand so it goes on\n"], ends=False)
+    assert (await written(model))["poem"][2] == POEM[1].rstrip(",")
+    assert model.stopped[-1] == model.asked[1]["begun"]
+
+
+@pytest.mark.parametrize("telling", ["I will be your friend", "You are loved", "It's alright"])
+async def test_a_tip_that_tells_is_broken_off_and_begun_with_a_verb_no_example_begins_with(
+    telling: str,
+) -> None:
+    bad = WHOLE.replace(TIPS[1], telling)
+    rest = f" a walk along the shore\nc. {TIPS[2]}\nClosing: {CLOSING}\nTone: calm"
+    model = Scripted([bad, rest])
+    found = await written(model)
+    before, verb = model.asked[1]["begun"].rsplit(" ", 1)
+    assert (before, verb in VERBS) == (page((*POEM, TIPS[0])), True)
+    assert found["tips"] == [TIPS[0], f"{verb} a walk along the shore", TIPS[2]]
+    assert (found["closing"], found["tone"]) == (CLOSING, "calm"), "the page went on from there"
+    assert [asked["cap"] for asked in model.asked] == [CAP, CAP]
     assert not any(line.startswith(verb) for line in example_lines("sad"))
+
+
+async def test_after_a_few_tries_tips_that_tell_are_heard_out_and_taken_at_last() -> None:
+    model = Scripted(
+        [f"{WHOLE.split('Tips')[0]}Tips\na. The sea is there\n", " I am.\nb. The sky is\n"]
+    )
+    model.texts.append(
+        f" a song\nb. The sky will be there\nc. The sea will too\nClosing: {CLOSING}\n"
+    )
+    found = await written(model)
+    assert found["tips"][1].endswith(" a song")
+    assert found["tips"][2] == "The sky will be there"
+    assert len(model.asked) == IMPATIENT + 1
+
+
+async def test_a_poem_without_an_end_is_ended_and_the_tips_begun() -> None:
+    endless = WHOLE.replace("\nTips", "\n4. and on it goes,\n5. and on,\nTips")
+    rest = f" the shore\nb. {TIPS[1]}\nc. {TIPS[2]}\nClosing: {CLOSING}\n"
+    model = Scripted([endless, rest])
+    assert (await written(model))["poem"] == POEM
+    assert model.asked[1]["begun"].rsplit(" ", 1)[0] == page(POEM)
 
 
 async def test_copies_of_the_examples_are_taken_when_nothing_better_comes() -> None:

@@ -127,6 +127,7 @@ def test_a_long_line_that_has_no_clause_to_end_at_is_refused(text: str) -> None:
         (' - "I am  here" ', "I am here"),
         ('Say "I am here" aloud', 'Say "I am here" aloud'),
         ('Tell yourself, "I am here.', "Tell yourself, I am here."),
+        ('Tell yourself, "I am here."', "Tell yourself, I am here."),
     ],
 )
 def test_list_marks_and_half_pairs_of_quotes_are_taken_off(text: str, line: str) -> None:

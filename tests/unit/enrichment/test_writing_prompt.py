@@ -42,7 +42,7 @@ def test_what_is_named_already_is_not_named_again() -> None:
 def test_a_page_stops_at_the_mark_of_what_comes_next() -> None:
     lines = [f"line {at}" for at in range(len(CHARS))]
     assert page(()) == "Poem\n1."
-    assert page(lines[:3]) == "Poem\n1. line 0\n2. line 1\n3. line 2\nTips\n1."
-    assert page(lines[:6]).endswith("3. line 5\nClosing:")
+    assert page(lines[:3]) == "Poem\n1. line 0\n2. line 1\n3. line 2\nTips\na."
+    assert page(lines[:6]).endswith("c. line 5\nClosing:")
     assert page(lines).endswith("Closing: line 6\nTone:")
     assert page((*lines, "warm")).endswith("Tone: warm")

@@ -18,7 +18,7 @@ CHARS = (*[schemas.LINE_CHARS] * 3, *[schemas.TIP_CHARS] * 3, schemas.CLOSING_CH
 BLOCKS = {"poem": range(3), "tips": range(3, 6), "closing": range(6, 7)}
 _CLOSING = BLOCKS["closing"].start
 _HEADING = re.compile(r"\W*(poem|tips|closing|tone)\b\W*", re.IGNORECASE)
-_NUMBER = re.compile(r"\A\s*\d+\s*[.):]\s*")
+_NUMBER = re.compile(r"\A\s*(\d+|[a-d])\s*[.):]\s*")
 
 
 class Draft:

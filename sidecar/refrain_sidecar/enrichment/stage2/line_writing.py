@@ -19,6 +19,7 @@ from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.results import PostEnrichment
 from refrain_sidecar.enrichment.stage2 import writing_prompt
 from refrain_sidecar.enrichment.stage2.draft import BLOCKS, Draft, block_of
+from refrain_sidecar.enrichment.stage2.writing import TELLING_BEGINNINGS
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.ollama.messages import Message
@@ -37,6 +38,8 @@ CLOSINGS = ("May", "Let", "There is", "Be")
 REQUESTS = 10
 # Each has another seed and is a little warmer, so that it does not say the same again.
 WARMER = 0.1
+# In the first of them a tip is broken off that only tells something: it would not be taken.
+IMPATIENT = 2
 # The tone of a page whose own was not read: the one the examples of its primary take.
 TONES = MappingProxyType(
     {
@@ -50,6 +53,14 @@ TONES = MappingProxyType(
 )
 # How a page may end, and a line that is whole though no other follows.
 _LAST = (".", "!", "?", *schemas.TONES)
+
+_HEADINGS = ("\nTips", "\nClosing")
+_TELLING_TIPS = tuple(
+    f"\n{mark.split()[-1]} {word}{end}"
+    for mark in writing_prompt.LINE_MARKS[BLOCKS["tips"].start : BLOCKS["tips"].stop]
+    for word in TELLING_BEGINNINGS
+    for end in (" ", "'")
+)
 
 Told = Callable[[int, str], None]
 
@@ -96,18 +107,19 @@ async def write_lines(
         at = draft.open
         if at is None:
             break
-        # The first writes the page, the others what is left of a block.
-        tokens = cap if not attempt else cap // 2
-        opening = next(openings[block_of(at)]) if attempt else ""
+        # Either the rest of the page is written, or what is left of a block.
+        block = block_of(at)
+        onwards = draft.lines[-1] is None and block is not BLOCKS["closing"]
+        opening = next(openings[block]) if attempt else ""
         begun = f"{writing_prompt.page(draft.before)} {opening}".rstrip()
         draft.begin(at)
         written = asking.text(
             engine,
             (*messages, Message("assistant", begun)),
-            cap=tokens,
+            cap=cap if onwards else cap // 2,
             attempt=attempt,
             warmer=WARMER,
-            sampling=SAMPLING,
+            sampling={**SAMPLING, "stop": stops(draft, block, onwards, attempt)},
         )
         line = opening
         async with aclosing(written) as pieces:
@@ -115,7 +127,7 @@ async def write_lines(
                 *whole, line = (line + piece).split("\n")
                 if not all(draft.read(one) for one in whole):
                     break
-                if attempt and all(draft.lines[one] is not None for one in block_of(at)):
+                if not onwards and None not in draft.lines[block.start : block.stop]:
                     break
             else:
                 # The model ended it, or the cap did, in the middle of a word perhaps.
@@ -123,7 +135,7 @@ async def write_lines(
                     draft.read(line)
         if attempt:
             # The requests that are left are for what nothing was found for.
-            draft.settle(block_of(at))
+            draft.settle(block)
     draft.settle()
     if draft.open is not None:
         raise AnswerInvalid(
@@ -131,3 +143,15 @@ async def write_lines(
             "stored. Try again, or choose a larger model in perf_config.json (inference.model)."
         )
     return draft.written(TONES[place.primary])
+
+
+def stops(draft: Draft, block: range, onwards: bool, attempt: int) -> list[str]:
+    """What the engine is to end at by itself: stopping it from here takes as long as some tokens.
+
+    `block` is being filled; `onwards` is whether the rest of the page is written after it.
+    """
+    if onwards:
+        return [*writing_prompt.TOO_MANY, *(_TELLING_TIPS if attempt < IMPATIENT else ())]
+    if draft.lines[block.start : block.stop].count(None) == 1:
+        return ["\n"]
+    return [*writing_prompt.TOO_MANY, *_HEADINGS]

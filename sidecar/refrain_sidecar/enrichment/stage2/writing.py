@@ -52,10 +52,14 @@ _AGAINST = re.compile(
 # Half of a comparison.
 _HANGING = re.compile(r"the (more|less) [^,]*", re.IGNORECASE)
 # How a sentence about somebody begins, or what it holds, and not a thing to do.
+TELLING_BEGINNINGS = (
+    *("I", "We", "You", "He", "She", "It", "They", "This", "That", "These", "Those", "There"),
+    *("My", "Your", "Our", "His", "Her", "The", "A", "An", "If", "When", "What", "How", "Why"),
+    *("Who", "But", "And", "Because", "In", "On", "At", "For", "With", "As", "Some", "Every"),
+    *("Each", "No", "Not", "Yes"),
+)
 _TELLING = re.compile(
-    r".*\b(me|my|i|we|us|can't|can’t|cannot)\b|(i|we|you|he|she|it|they|this|that|these|those|there|my|your|our|his|her|the|an?|if|when"
-    r"|what|how|why|who|but|and|because|in|on|at|for|with|as|some|every|each|no|not|yes)\b",
-    re.IGNORECASE,
+    rf".*\b(me|my|i|we|us|can't|can’t|cannot)\b|({'|'.join(TELLING_BEGINNINGS)})\b", re.IGNORECASE
 )
 _LEAST = 8
 _FILLER = " \t\n\"'`*-–—•"
@@ -120,9 +124,8 @@ class TooLong(ValueError):
 
 def tidy(text: str) -> str:
     """`text` on one line, without list marks at its ends and without half a pair of quotes."""
-    line = " ".join(text.split())
-    whole = line if line.count('"') % 2 == 0 else line.replace('"', "")
-    return whole.strip(_FILLER)
+    line = " ".join(text.split()).strip(_FILLER)
+    return line if line.count('"') % 2 == 0 else line.replace('"', "")
 
 
 def _bare(text: str) -> str:

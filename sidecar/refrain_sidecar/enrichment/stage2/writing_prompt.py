@@ -17,7 +17,7 @@ from refrain_sidecar.enrichment.prompts import hash_of
 from refrain_sidecar.enrichment.wheel import Place
 from refrain_sidecar.inference.ollama.messages import Message
 
-STAGE2_ID = "stage2/4"
+STAGE2_ID = "stage2/5"
 
 _SYSTEM = (
     "You write to someone about a feeling: a poem of three short lines, three small tips and one "
@@ -48,12 +48,15 @@ def example_lines(primary: str) -> frozenset[str]:
 
 
 # What stands before each line of a page. Numbers tell a small model where it is; without them it
-# goes on to the next heading too soon.
+# goes on to the next heading too soon. Tips have letters, so that what ends a tip ends no line of
+# the poem.
 LINE_MARKS = (
     *("Poem\n1.", "2.", "3."),
-    *("Tips\n1.", "2.", "3."),
+    *("Tips\na.", "b.", "c."),
     "Closing:",
 )
+# What a model writes that has more to say in a block than there is room for.
+TOO_MANY = ("\n4.", "\nd.")
 TONE_MARK = "Tone:"
 
 
