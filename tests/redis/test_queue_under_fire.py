@@ -21,7 +21,7 @@ JOBS = int(os.environ.get("REFRAIN_QUEUE_JOBS", "150"))
 POISONED = 5
 WORKERS = 6
 WAIT_S = 0.08
-CLAIM_S = 2.0
+CLAIM_S = 3.0
 # A worker may be lost at one job more than once by chance.
 QUEUE = {"claim_seconds": CLAIM_S, "tries": 5}
 
