@@ -25,7 +25,7 @@ from refrain_sidecar import protocol
 
 MESSAGES = int(os.environ.get("REFRAIN_FUZZ_MESSAGES", "1500"))
 SEED = int(os.environ.get("REFRAIN_FUZZ_SEED", "7"))
-URI = "file:///fuzz/note.md"
+URI = "file:///fuzz/note.recipe.md"
 PLACE = {"line": 0, "character": 3}
 RANGE = {"start": {"line": 0, "character": 0}, "end": PLACE}
 OPENED = {"uri": URI, "languageId": "markdown", "version": 1, "text": "😀 I am glad.\nSo I am."}
@@ -40,6 +40,12 @@ GOOD: tuple[tuple[str, Any], ...] = (
     (protocol.ENTRIES, {"kind": "a", "order": "cost", "limit": 5, "offset": 0}),
     (protocol.EXPLAIN, {"text": "I am glad.", "timestamp": None}),
     (protocol.EXPLAIN, {"key": "00ff"}),
+    (protocol.RECIPES, {}),
+    (
+        protocol.RUN,
+        {"recipe": "summarise", "text": "I am glad.", "file": "/a.md", "requestId": "r"},
+    ),
+    (protocol.RUN, {"recipe": "translate", "inputs": {"language": "French"}, "whole": True}),
     ("workspace/executeCommand", {"command": "refrain.server.stats", "arguments": [{}]}),
     (
         "workspace/executeCommand",
@@ -55,6 +61,8 @@ GOOD: tuple[tuple[str, Any], ...] = (
         "textDocument/codeAction",
         {"textDocument": {"uri": URI}, "range": RANGE, "context": {"diagnostics": []}},
     ),
+    ("textDocument/completion", {"textDocument": {"uri": URI}, "position": PLACE}),
+    ("textDocument/hover", {"textDocument": {"uri": URI}, "position": PLACE}),
     ("$/cancelRequest", {"id": 5}),
     ("$/setTrace", {"value": "verbose"}),
     ("workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": []}}),

@@ -94,7 +94,7 @@ def test_what_other_editors_see(tmp_path: Path) -> None:
                 },
             )["result"]
 
-        (action,) = actions((0, 5), (1, 4))
+        action, *_ = actions((0, 5), (1, 4))
         assert action["title"] == "Enrich selection"
         assert action["command"]["command"] == "refrain.server.enrich"
         assert action["command"]["arguments"] == [{"text": "diary,\nI am"}]

@@ -1,4 +1,4 @@
-"""What is wrong with the saved perf_config.json, as diagnostics on its lines."""
+"""What is wrong with a file, as diagnostics on its lines."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from refrain_sidecar.config import Problem
 SOURCE = "refrain"
 
 
-def diagnostics(path: Path, problems: Iterable[Problem]) -> types.PublishDiagnosticsParams:
-    """One diagnostic a problem; an empty list takes earlier ones away."""
+def of_config(path: Path, problems: Iterable[Problem]) -> types.PublishDiagnosticsParams:
+    """One diagnostic a problem of the saved perf_config.json; an empty list takes earlier ones
+    away.
+    """
     uri = from_fs_path(str(path))
     if uri is None:
         raise ValueError(f"{path} has no URI: the configuration's path must be absolute.")
-    return types.PublishDiagnosticsParams(
-        uri=uri,
-        diagnostics=[
-            types.Diagnostic(
-                range=types.Range(
-                    types.Position(problem.span.line, problem.span.column),
-                    types.Position(problem.span.line, problem.span.end_column),
-                ),
-                message=f"{problem.message}. The last good configuration stays in force.",
-                severity=types.DiagnosticSeverity.Error,
-                source=SOURCE,
-                code=problem.key or None,
-            )
-            for problem in problems
-        ],
-    )
+    return types.PublishDiagnosticsParams(uri, [_of_config(problem) for problem in problems])
+
+
+def _of_config(problem: Problem) -> types.Diagnostic:
+    at = problem.span
+    place = types.Range(types.Position(at.line, at.column), types.Position(at.line, at.end_column))
+    message = f"{problem.message}. The last good configuration stays in force."
+    return diagnostic(message, problem.key, place, types.DiagnosticSeverity.Error)
+
+
+def diagnostic(
+    message: str, key: str, place: types.Range, severity: types.DiagnosticSeverity
+) -> types.Diagnostic:
+    """What is wrong at a place; `key` names the setting, or is empty."""
+    return types.Diagnostic(place, message, severity, code=key or None, source=SOURCE)

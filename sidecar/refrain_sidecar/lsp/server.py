@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,18 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcServerNotInitialized
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
-from pygls.workspace import TextDocument
 
 from refrain_cache import find_config
 from refrain_sidecar import __version__, protocol
 from refrain_sidecar.enrichment.recipes.finding import Folders
 from refrain_sidecar.enrichment.text import MOST_CHARS
-from refrain_sidecar.lsp.diagnostics import diagnostics
+from refrain_sidecar.lsp.code_actions import KIND, Commands
+from refrain_sidecar.lsp.diagnostics import of_config
 from refrain_sidecar.lsp.jsonrpc import Protocol
 from refrain_sidecar.lsp.messages import Handler, Verb, handler, structured
 from refrain_sidecar.lsp.notifier import Notifier
+from refrain_sidecar.lsp.positions import selected
+from refrain_sidecar.lsp.recipe_language import RecipeLanguage
 from refrain_sidecar.lsp.serving import Serving
 from refrain_sidecar.lsp.watchdog import watch
 from refrain_sidecar.protocol import EnrichProgress, RunProgress
@@ -38,11 +40,16 @@ LOG = logging.getLogger("refrain")
 
 @frozen
 class Options:
-    """What `initialize` may carry in `initializationOptions`."""
+    """What `initialize` may carry in `initializationOptions`.
+
+    Without `trusted`, recipes and a configuration that lie in the workspace are not read.
+    `enrich_command` and `run_command` are commands of the client's for its code actions.
+    """
 
     config_path: str | None = None
     trusted: bool = True
     enrich_command: str | None = None
+    run_command: str | None = None
 
 
 class RefrainServer(LanguageServer):
@@ -59,8 +66,9 @@ class RefrainServer(LanguageServer):
         self._proxy = Notifier(self._send_serve)
         self._service: Service | None = None
         self._serving = Serving(lambda: self.service, self._background, self._proxy.changed)
-        self._enrich_command = protocol.SERVER_COMMAND_PREFIX + "enrich"
+        self._commands = Commands()
         self._register()
+        RecipeLanguage(lambda: self.service, self._background).add_to(self)
 
     @property
     def service(self) -> Service:
@@ -87,7 +95,7 @@ class RefrainServer(LanguageServer):
         self.feature(types.SHUTDOWN)(partial(self._shut_down))
         self.feature(
             types.TEXT_DOCUMENT_CODE_ACTION,
-            types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.RefactorRewrite]),
+            types.CodeActionOptions(code_action_kinds=[KIND]),
         )(partial(self._code_actions))
         verbs: dict[str, Verb] = {
             protocol.ENRICH: lambda p: self.service.enrich(p, self._progress),
@@ -125,9 +133,10 @@ class RefrainServer(LanguageServer):
             loop = asyncio.get_running_loop()
             # As `exit` would end it; the watch is another thread.
             watch(params.process_id, lambda: loop.call_soon_threadsafe(sys.exit, 0))
-        self._enrich_command = options.enrich_command or self._enrich_command
-        config = _config_path(options.config_path, params)
-        folders = Folders(_roots(params), trusted=options.trusted)
+        self._commands = Commands(options.enrich_command, options.run_command)
+        roots = _roots(params)
+        config = _config_path(options, roots)
+        folders = Folders(roots, trusted=options.trusted)
         self._service = service = Service(config, folders)
         service.subscribe(self._stats.changed)
         service.subscribe(self._serving.follow)
@@ -148,7 +157,7 @@ class RefrainServer(LanguageServer):
     def _publish_problems(self) -> None:
         config = self.service.config
         if config.path is not None:
-            self.text_document_publish_diagnostics(diagnostics(config.path, config.problems))
+            self.text_document_publish_diagnostics(of_config(config.path, config.problems))
 
     async def _send_stats(self) -> None:
         stats = await self.service.stats(protocol.StatsParams())
@@ -166,46 +175,31 @@ class RefrainServer(LanguageServer):
     # --- code actions ------------------------------------------------------------------------
 
     async def _code_actions(self, params: types.CodeActionParams) -> list[types.CodeAction]:
-        """*Enrich selection* on what is selected in an open text, if it can be enriched."""
-        document = self.workspace.text_documents.get(unquote(params.text_document.uri))
+        """What can be done with what is selected in an open text."""
+        uri = params.text_document.uri
+        document = self.workspace.text_documents.get(unquote(uri))
         if document is None or params.range.start == params.range.end:
             return []
-        text = await asyncio.to_thread(_selected, document, params.range)
+        text = await asyncio.to_thread(selected, document, params.range)
         if not text.strip() or len(text) > MOST_CHARS:
             return []
-        title = "Enrich selection"
-        return [
-            types.CodeAction(
-                title=title,
-                kind=types.CodeActionKind.RefactorRewrite,
-                command=types.Command(title, self._enrich_command, arguments=[{"text": text}]),
-            )
-        ]
+        found = await asyncio.to_thread(self.service.folders.all)
+        recipes = [each.reading.definition for each in found]
+        return self._commands.actions(text, uri, [each for each in recipes if each is not None])
 
 
-def _selected(document: TextDocument, selection: types.Range) -> str:
-    text, codec = document.source, document.position_codec
-    lines = list(io.StringIO(text, newline=""))  # str.splitlines knows more line ends than LSP
-
-    def offset(at: types.Position) -> int:
-        if at.line >= len(lines):
-            return len(text)
-        line = lines[at.line].rstrip("\r\n")
-        inside = types.Position(0, min(at.character, codec.client_num_units(line)))
-        column = codec.position_from_client_units([line], inside).character
-        return sum(map(len, lines[: at.line])) + column
-
-    return text[offset(selection.start) : offset(selection.end)]
-
-
-def _config_path(option: str | None, params: types.InitializeParams) -> Path | None:
+def _config_path(options: Options, roots: Sequence[Path]) -> Path | None:
     """The configuration asked for, else the nearest one from the first workspace folder.
 
-    With none there yet, the place where one would be: a file made later is followed at once.
+    With none there yet, the place where one would be: a file made later is followed at once. In a
+    workspace that is not trusted, none that lies in it: it says where texts are sent.
     """
-    root = next(iter(_roots(params)), None)
-    if option:
-        return ((root or Path.cwd()) / Path(option).expanduser()).resolve()
+    root = next(iter(roots), None)
+    asked = options.config_path and Path(options.config_path).expanduser()
+    if asked and (options.trusted or asked.is_absolute()):
+        return ((root or Path.cwd()) / asked).resolve()
+    if not options.trusted:
+        return find_config(Path(Path.cwd().anchor))
     return find_config(root) or (root and root / "config" / "perf_config.json")
 
 

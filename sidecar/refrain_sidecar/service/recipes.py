@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from attrs import define
@@ -14,8 +15,14 @@ from refrain_sidecar import protocol
 from refrain_sidecar.config import Problem
 from refrain_sidecar.enrichment.keeping import OFFLINE
 from refrain_sidecar.enrichment.recipes.definition import Given
-from refrain_sidecar.enrichment.recipes.finding import Folders, Found, read_file
-from refrain_sidecar.enrichment.recipes.reading import RecipeReading
+from refrain_sidecar.enrichment.recipes.finding import (
+    ENDING,
+    Folders,
+    Found,
+    read_file,
+    schema_beside,
+)
+from refrain_sidecar.enrichment.recipes.reading import RecipeReading, read_recipe
 from refrain_sidecar.enrichment.recipes.running import KIND, RecipeAnswer
 from refrain_sidecar.inference.reaching.names import same_model
 from refrain_sidecar.service.assembly import Assembly
@@ -73,6 +80,19 @@ async def check(
     return [
         (path, (*reading.problems, *strangers.get(reading.name, ()))) for path, reading in readings
     ]
+
+
+async def check_text(
+    parts: Assembly, path: Path, text: str
+) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """What is wrong with the `text` of a recipe that is to lie at `path`, and what may be: that no
+    engine has its model.
+    """
+    name = path.name.removesuffix(ENDING)
+    beside = partial(schema_beside, folder=path.parent)
+    reading = await asyncio.to_thread(read_recipe, name, text, beside)
+    strangers = await unknown_models(parts, [reading])
+    return reading.problems, strangers.get(name, ())
 
 
 async def unknown_models(

@@ -40,7 +40,14 @@ from refrain_sidecar.service.mcp_hosts import mcp_host
 from refrain_sidecar.service.models import models
 from refrain_sidecar.service.queueing import queue_of, submit_lines, work
 from refrain_sidecar.service.reading_ahead import ReadingAhead
-from refrain_sidecar.service.recipes import RunProgress, check, recipes, run, unheard
+from refrain_sidecar.service.recipes import (
+    RunProgress,
+    check,
+    check_text,
+    recipes,
+    run,
+    unheard,
+)
 from refrain_sidecar.service.stages import Progress, enrich, parse_timestamp, silent
 from refrain_sidecar.service.warming import warm
 
@@ -112,6 +119,13 @@ class Service:
         """What is wrong with the recipes in `files`, without any with all there are."""
         async with self.parts as parts:
             return await check(parts, self.folders, files)
+
+    async def check_recipe(
+        self, path: Path, text: str
+    ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        """What is wrong with the text of a recipe that is being written, and what may be."""
+        async with self.parts as parts:
+            return await check_text(parts, path, text)
 
     async def run(
         self, params: protocol.RunParams, progress: RunProgress = unheard

@@ -21,7 +21,8 @@ from refrain_sidecar.enrichment.recipes.template import template
 
 # A long prompt has some thousand characters.
 MOST_CHARS = 65_536
-_FENCE = re.compile(r"---[ \t]*")
+# What the front matter begins and ends with.
+FENCE = re.compile(r"---[ \t]*")
 _ROLE = re.compile(r"^##[ \t]+(system|user|assistant)[ \t]*$", re.MULTILINE)
 _START = Span(0, 0, 1)
 
@@ -102,10 +103,10 @@ class _Reader:
     def _parted(self) -> tuple[FrontMatter | None, int]:
         """The front matter, and where the body begins."""
         lines = self._text.split("\n")
-        if not _FENCE.fullmatch(lines[0]):
+        if not FENCE.fullmatch(lines[0]):
             return None, 0
         for at, line in enumerate(lines[1:], 1):
-            if _FENCE.fullmatch(line):
+            if FENCE.fullmatch(line):
                 body_at = sum(len(each) + 1 for each in lines[: at + 1])
                 try:
                     return parse("\n".join(lines[1:at]), 1), min(body_at, len(self._text))
