@@ -30,7 +30,7 @@ const builds = [
   },
   {
     ...shared,
-    entryPoints: ["stats", "enrichment", "report"].map((name) => ({
+    entryPoints: ["stats", "enrichment", "recipe", "report"].map((name) => ({
       in: `src/webviews/${name}/main.ts`,
       out: name,
     })),

@@ -26,6 +26,7 @@ export type Node =
 const ICONS: Record<string, string> = {
   stage1_enrichment: "heart",
   stage2_enrichment: "edit",
+  recipe: "notebook-template",
   vision_inference: "eye",
   api: "globe",
 };

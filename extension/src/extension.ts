@@ -1,14 +1,17 @@
 import { type ExtensionContext, languages, tasks, window, workspace } from "vscode";
-import { EnrichAction } from "./codeActions";
+import { SelectionActions } from "./codeActions";
 import { registerCommands } from "./commands";
 import { EntriesTree } from "./entriesTree";
 import { McpServers } from "./mcpServers";
 import { onChoiceChanged } from "./python/extensionChoice";
+import { Recipes } from "./recipes";
+import { RecipesTree } from "./recipesTree";
 import { Serving } from "./serving";
 import { Sidecar } from "./sidecar";
 import { StatusBar } from "./statusBar";
 import { RefrainTasks } from "./tasks";
 import { EnrichmentView } from "./webviews/enrichment/view";
+import { RecipeView } from "./webviews/recipe/view";
 import { ReportView } from "./webviews/report/view";
 import { StatsView } from "./webviews/stats/view";
 
@@ -21,15 +24,18 @@ export function activate(extension: ExtensionContext): void {
   const statusBar = new StatusBar(started, serving);
   const stats = new StatsView(extension, started, serving);
   const enrichment = new EnrichmentView(extension);
+  const recipe = new RecipeView(extension, log);
   const report = new ReportView(extension);
   const entries = new EntriesTree(started, log);
-  extension.subscriptions.push(log, started, serving, statusBar, stats, enrichment, report, entries);
+  const recipes = new Recipes(started);
+  const recipesTree = new RecipesTree(started, recipes, log);
+  extension.subscriptions.push(log, started, serving, statusBar, stats, enrichment, recipe, report, entries, recipes, recipesTree);
 
-  registerCommands({ extension, log, sidecar: started, serving, statusBar, stats, enrichment, report, entries });
+  registerCommands({ extension, log, sidecar: started, serving, statusBar, stats, enrichment, recipe, report, entries, recipes });
   extension.subscriptions.push(
     new McpServers(started, log),
     tasks.registerTaskProvider("refrain", new RefrainTasks(started, log)),
-    languages.registerCodeActionsProvider("*", new EnrichAction(), { providedCodeActionKinds: EnrichAction.kinds }),
+    languages.registerCodeActionsProvider("*", new SelectionActions(recipes), { providedCodeActionKinds: SelectionActions.kinds }),
     workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("refrain.pythonPath") || change.affectsConfiguration("refrain.configPath")) {
         void started.restartIfChanged();
@@ -38,6 +44,7 @@ export function activate(extension: ExtensionContext): void {
         serving.obeySetting();
       }
     }),
+    workspace.onDidGrantWorkspaceTrust(() => void started.restartIfChanged()),
     workspace.onDidChangeWorkspaceFolders(() => void started.restartIfChanged()),
   );
 

@@ -96,6 +96,7 @@ export function ago(at: number, now: number): string {
 const KINDS: Record<string, string> = {
   stage1_enrichment: "Stage 1",
   stage2_enrichment: "Stage 2",
+  recipe: "Recipes",
   vision_inference: "Vision",
   api: "API",
 };

@@ -8,6 +8,7 @@ import { logLine } from "./logLine";
 export interface ClientParts {
   launch: Launch;
   configPath: string | null;
+  trusted: boolean;
   cwd: string;
   log: LogOutputChannel;
   onLine: (text: string) => void;
@@ -22,15 +23,18 @@ class QuietClient extends LanguageClient {
 }
 
 /** The language client on the sidecar's stdio. It never restarts by itself: that needs a new look for Python. */
-export function languageClient({ launch, configPath, cwd, log, onLine, onClosed }: ClientParts): LanguageClient {
+export function languageClient({ launch, configPath, trusted, cwd, log, onLine, onClosed }: ClientParts): LanguageClient {
   return new QuietClient(
     "refrain",
     "Refrain",
     { command: launch.command, args: launch.args, options: { env: { ...process.env, ...launch.env }, cwd } },
     {
-      // Only the configuration file is sent as it is edited: other texts stay here until they are to be enriched.
-      documentSelector: [{ scheme: "file", pattern: "**/perf_config.json" }],
-      initializationOptions: { configPath },
+      // Only these are sent as they are edited: other texts stay here until something is to be done with them.
+      documentSelector: [
+        { scheme: "file", pattern: "**/perf_config.json" },
+        { scheme: "file", pattern: "**/*.recipe.md" },
+      ],
+      initializationOptions: { configPath, trusted },
       outputChannel: log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationFailedHandler: () => false,
@@ -39,7 +43,7 @@ export function languageClient({ launch, configPath, cwd, log, onLine, onClosed 
         closed: () => ({ action: CloseAction.DoNotRestart, message: onClosed(), handled: true }),
       },
       middleware: {
-        // The extension offers the same action itself, for every language and unsaved files too.
+        // The extension offers the same actions itself, for every language and unsaved files too.
         provideCodeActions: () => [],
       },
       stdioOptions: {

@@ -53,7 +53,8 @@ export class McpServers implements vscode.Disposable {
 
   private async definitions(Definition: McpApi["McpStdioServerDefinition"]): Promise<object[]> {
     const { folder } = this.sidecar;
-    if (this.sidecar.state === "stopped") {
+    // In a folder that is not trusted it would read what lies there.
+    if (this.sidecar.state === "stopped" || !vscode.workspace.isTrusted) {
       return [];
     }
     const server = await this.sidecar.request(MCP, { folder: folder?.fsPath ?? "." });

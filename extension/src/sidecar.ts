@@ -20,6 +20,8 @@ import { type Problem, problemOf, RESTART, SHOW_LOG, SET_PYTHON, showProblem, Si
 import {
   ENRICH_PROGRESS,
   type EnrichProgress,
+  RUN_PROGRESS,
+  type RunProgress,
   SERVE_CHANGED,
   type ServeState,
   STATS,
@@ -37,6 +39,7 @@ export type SidecarState = "starting" | "running" | "stopped";
 interface Plan extends Found {
   launch: Launch;
   configPath: string | null;
+  trusted: boolean;
 }
 
 /** The Python process: finds an interpreter for it, starts it, talks to it, and brings it back when it dies. */
@@ -45,6 +48,7 @@ export class Sidecar implements Disposable {
   private readonly statsChanged = new EventEmitter<StatsResult>();
   private readonly serveChanged = new EventEmitter<ServeState>();
   private readonly progressed = new EventEmitter<EnrichProgress>();
+  private readonly ran = new EventEmitter<RunProgress>();
   private readonly starts = new QueueOnce(() => this.startAnew());
   private readonly crashes = new Crashes();
   private client: LanguageClient | undefined;
@@ -60,6 +64,7 @@ export class Sidecar implements Disposable {
   readonly onDidChangeStats = this.statsChanged.event;
   readonly onDidChangeServe = this.serveChanged.event;
   readonly onProgress = this.progressed.event;
+  readonly onRunProgress = this.ran.event;
 
   constructor(
     private readonly context: ExtensionContext,
@@ -81,7 +86,7 @@ export class Sidecar implements Disposable {
     return this.starts.run();
   }
 
-  /** Starts it again only if another interpreter or configuration would be used now. */
+  /** Starts it again only if another interpreter or configuration would be used now, or the workspace is trusted now. */
   async restartIfChanged(): Promise<void> {
     try {
       if (sameAs(await this.plan()) === this.launched && this.current !== "stopped") {
@@ -120,9 +125,9 @@ export class Sidecar implements Disposable {
     return cliLaunch(interpreter, this.packages(), args, this.configPath, process.env["PYTHONPATH"]);
   }
 
-  /** The folder the sidecar works in: the first one of the workspace. */
+  /** The folder the sidecar works in: the first one of the workspace, if that is trusted. */
   get folder(): Uri | undefined {
-    return workspace.workspaceFolders?.find((folder) => folder.uri.scheme === "file")?.uri;
+    return !workspace.isTrusted ? undefined : workspace.workspaceFolders?.find((folder) => folder.uri.scheme === "file")?.uri;
   }
 
   /** The configuration file that the setting names, or null where the sidecar is to look for one. */
@@ -141,6 +146,7 @@ export class Sidecar implements Disposable {
     this.statsChanged.dispose();
     this.serveChanged.dispose();
     this.progressed.dispose();
+    this.ran.dispose();
   }
 
   private whenSettled(token: CancellationToken | undefined): Promise<void> {
@@ -163,7 +169,7 @@ export class Sidecar implements Disposable {
   private async plan(): Promise<Plan> {
     const { interpreter, passedOver } = await findPython(this.folder, this.log);
     const launch = sidecarLaunch(interpreter, this.packages(), process.env["PYTHONPATH"]);
-    return { launch, configPath: this.configPath, interpreter, passedOver };
+    return { launch, configPath: this.configPath, trusted: workspace.isTrusted, interpreter, passedOver };
   }
 
   private tellPassedOver({ interpreter, passedOver }: Plan): void {
@@ -205,11 +211,12 @@ export class Sidecar implements Disposable {
     }
   }
 
-  private clientFor({ launch, configPath }: Plan): LanguageClient {
+  private clientFor({ launch, configPath, trusted }: Plan): LanguageClient {
     let ran = false;
     const client = languageClient({
       launch,
       configPath,
+      trusted,
       cwd: this.folder?.fsPath ?? this.context.globalStorageUri.fsPath,
       log: this.log,
       onLine: (text) => (this.lastWords = text),
@@ -225,6 +232,7 @@ export class Sidecar implements Disposable {
     client.onNotification(STATS_CHANGED, (stats: StatsResult) => this.statsChanged.fire(stats));
     client.onNotification(SERVE_CHANGED, (state: ServeState) => this.serveChanged.fire(state));
     client.onNotification(ENRICH_PROGRESS, (progress: EnrichProgress) => this.progressed.fire(progress));
+    client.onNotification(RUN_PROGRESS, (progress: RunProgress) => this.ran.fire(progress));
     return client;
   }
 
@@ -283,6 +291,6 @@ export class Sidecar implements Disposable {
 }
 
 /** What tells one plan from another: the process and the configuration, not how Python was found. */
-function sameAs({ launch, configPath }: Plan): string {
-  return JSON.stringify([launch, configPath]);
+function sameAs({ launch, configPath, trusted }: Plan): string {
+  return JSON.stringify([launch, configPath, trusted]);
 }

@@ -10,7 +10,9 @@ import { explain, explainNode } from "./explain";
 import { fetchModel } from "./fetchModel";
 import { openConfig } from "./openConfig";
 import { purge, purgeNode } from "./purge";
+import { newRecipe, openRecipe } from "./recipeFiles";
 import { run } from "./run";
+import { runRecipe } from "./runRecipe";
 import { serve } from "./serve";
 import { warm } from "./warm";
 
@@ -19,6 +21,9 @@ const COMMANDS: Record<string, CommandFactory> = {
   "refrain.purge": purge,
   "refrain.enrichSelection": enrichSelection,
   "refrain.describeImage": describeImage,
+  "refrain.runRecipe": runRecipe,
+  "refrain.newRecipe": newRecipe,
+  "refrain.openRecipe": openRecipe,
   "refrain.cpuThreads": cpuThreads,
   "refrain.calibrate": calibrate,
   "refrain.warm": warm,

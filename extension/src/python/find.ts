@@ -20,7 +20,8 @@ export interface Found {
 /** The first candidate that can run the sidecar. Throws `NoPython` when none can. */
 export async function findPython(folder: Uri | undefined, log: LogOutputChannel): Promise<Found> {
   const setting = workspace.getConfiguration("refrain", folder).get<string>("pythonPath", "");
-  const choice = await chosenInPythonExtension(folder, log);
+  // One may lie in the workspace.
+  const choice = workspace.isTrusted ? await chosenInPythonExtension(folder, log) : undefined;
   const rejections: Rejection[] = [];
   for (const candidate of candidates(setting, choice, process.platform)) {
     const answer = await probe(candidate);

@@ -3,7 +3,7 @@ import { page } from "./page";
 
 /** What a panel is: its view type (also its bundle's name), its title, and where it opens. */
 export interface PanelKind {
-  name: "stats" | "enrichment" | "report";
+  name: "stats" | "enrichment" | "recipe" | "report";
   title: string;
   beside: boolean;
 }
@@ -24,6 +24,11 @@ export abstract class SinglePanel<To, From extends { type: string }> implements 
 
   /** What the page asks for; `ready` among it. */
   protected abstract receive(message: From): void;
+
+  /** The panel was closed. */
+  protected closed(): void {
+    // Most have nothing to end.
+  }
 
   protected get exists(): boolean {
     return this.panel !== undefined;
@@ -83,6 +88,7 @@ export abstract class SinglePanel<To, From extends { type: string }> implements 
       this.panel = undefined;
       this.last = undefined;
       this.ready = false;
+      this.closed();
     });
     panel.webview.html = page(panel.webview, this.context.extensionUri, this.kind.name, this.kind.title);
     return panel;

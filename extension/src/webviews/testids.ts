@@ -67,6 +67,22 @@ export const ENRICHMENT_IDS = {
   cancel: "enrichment-cancel",
 } as const;
 
+export const RECIPE_IDS = {
+  panel: "recipe-panel",
+  recipe: "recipe-name",
+  outcome: "recipe-outcome",
+  total: "recipe-total",
+  engine: "recipe-engine",
+  saved: "recipe-saved",
+  problem: "recipe-problem",
+  answer: "recipe-answer",
+  replace: "recipe-replace",
+  insert: "recipe-insert",
+  copy: "recipe-copy",
+  again: "recipe-again",
+  cancel: "recipe-cancel",
+} as const;
+
 export const REPORT_IDS = {
   panel: "report-panel",
   title: "report-title",
