@@ -10,6 +10,6 @@ import { root } from '../bootstrap/places.mjs';
 const source = await readFile(join(root, 'extension', 'src', 'webviews', 'testids.ts'), 'utf8');
 const script = `data:text/javascript,${encodeURIComponent(stripTypeScriptTypes(source))}`;
 
-export const { STATS_IDS, ENRICHMENT_IDS, REPORT_IDS } = (await import(
+export const { STATS_IDS, ENRICHMENT_IDS, RECIPE_IDS, REPORT_IDS } = (await import(
   script
 )) as typeof import('../../../extension/src/webviews/testids.ts');

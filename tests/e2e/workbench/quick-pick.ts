@@ -37,6 +37,19 @@ export class QuickPick {
     );
   }
 
+  /** Runs a command and types what it asks for. */
+  async runAndType(title: string, text: string): Promise<void> {
+    await this.run(title);
+    await this.type(text);
+  }
+
+  /** Types what is asked for, once it is: the box is empty then, and has no list. */
+  async type(text: string): Promise<void> {
+    await this.#page.locator(selectors.quickInputMessage).waitFor({ timeout: limit.sidecar });
+    await this.#field.fill(text);
+    await this.#field.press('Enter');
+  }
+
   async openFile(name: string): Promise<void> {
     await this.#open('ControlOrMeta+P');
     await this.#field.fill(name);

@@ -32,6 +32,13 @@ export class TextEditor {
     await this.#page.keyboard.press('Shift+End');
   }
 
+  /** Replaces all of the file in front, and saves. */
+  async replaceAll(text: string): Promise<void> {
+    await this.#page.keyboard.press('ControlOrMeta+A');
+    await this.#page.keyboard.insertText(text);
+    await this.#page.keyboard.press('ControlOrMeta+S');
+  }
+
   /** Replaces a whole line of the file in front, and saves. */
   async replaceLine(line: number, text: string): Promise<void> {
     await this.selectLine(line);

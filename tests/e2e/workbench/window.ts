@@ -1,5 +1,5 @@
 // A VS Code window in a real Chromium, and its parts.
-import { chromium as playwright, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { chromium as playwright, type Browser, type BrowserContext, type Locator, type Page } from 'playwright-core';
 
 import { chromium } from '../bootstrap/debian.mjs';
 import { limit } from '../harness/limits.ts';
@@ -78,6 +78,11 @@ export class Window {
   async activity(label: string): Promise<void> {
     const item = this.page.locator(selectors.activity(label)).first();
     if ((await item.getAttribute('aria-expanded')) !== 'true') await item.click();
+  }
+
+  /** The row of a tree that begins so. */
+  treeRow(name: string): Locator {
+    return this.page.locator(selectors.treeRow).filter({ hasText: new RegExp(`^\\s*${RegExp.escape(name)}`) });
   }
 
   async treeRows(): Promise<string[]> {
