@@ -20,8 +20,6 @@ from pygls.exceptions import (
 )
 from pygls.protocol import LanguageServerProtocol
 
-from refrain_sidecar.protocol.wire import reasons
-
 LOG = logging.getLogger("refrain")
 
 # At the end of a line, because a body may be longer than it was said to be; up to 100 MB.
@@ -96,6 +94,9 @@ class Protocol(LanguageServerProtocol):
                 raise ValueError("params: expected an object")
             return self._converter.structure(message, kind).params
         except Exception as error:
+            # Until something is wrong, nobody waits for our own messages to load.
+            from refrain_sidecar.protocol.wire import reasons
+
             raise JsonRpcInvalidParams("; ".join(reasons(error))) from error
 
     # --- where pygls would leave something open -----------------------------------------------

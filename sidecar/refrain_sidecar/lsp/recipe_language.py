@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -23,6 +21,7 @@ from refrain_sidecar.enrichment.recipes.writing import (
     suggested,
 )
 from refrain_sidecar.lsp.diagnostics import diagnostic
+from refrain_sidecar.lsp.messages import Handler
 from refrain_sidecar.lsp.positions import column, lines, span
 from refrain_sidecar.protocol import ModelsParams
 from refrain_sidecar.service.background import Background
@@ -39,44 +38,39 @@ _KINDS: dict[Kind, types.CompletionItemKind] = {
 class RecipeLanguage:
     """Diagnostics, completion and hover for open documents whose name ends like a recipe's.
 
-    `add_to` makes them a server's. In a workspace that is not trusted nothing is diagnosed: that
-    reads the schemas which lie beside a recipe.
+    `handlers` answer for them, by method. In a workspace that is not trusted nothing is diagnosed:
+    that reads the schemas which lie beside a recipe.
     """
 
-    def __init__(self, service: Callable[[], Service], background: Background) -> None:
+    def __init__(self, server: LanguageServer, service: Service, background: Background) -> None:
+        self._server = server
         self._service = service
         self._background = background
         self._looking: dict[str, asyncio.Task[None]] = {}
-
-    def add_to(self, server: LanguageServer) -> None:
-        add = server.feature
-        add(types.TEXT_DOCUMENT_DID_OPEN)(partial(self._changed, server))
-        add(types.TEXT_DOCUMENT_DID_CHANGE)(partial(self._changed, server))
-        add(types.TEXT_DOCUMENT_DID_CLOSE)(partial(self._closed, server))
-        options = types.CompletionOptions(trigger_characters=["$", "{", "#"])
-        add(types.TEXT_DOCUMENT_COMPLETION, options)(partial(self._complete, server))
-        add(types.TEXT_DOCUMENT_HOVER)(partial(self._hover, server))
+        self.handlers: dict[str, Handler] = {
+            types.TEXT_DOCUMENT_DID_OPEN: self._changed,
+            types.TEXT_DOCUMENT_DID_CHANGE: self._changed,
+            types.TEXT_DOCUMENT_DID_CLOSE: self._closed,
+            types.TEXT_DOCUMENT_COMPLETION: self._complete,
+            types.TEXT_DOCUMENT_HOVER: self._hover,
+        }
 
     # --- what is wrong ------------------------------------------------------------------------
 
     async def _changed(
-        self,
-        server: LanguageServer,
-        params: types.DidOpenTextDocumentParams | types.DidChangeTextDocumentParams,
+        self, params: types.DidOpenTextDocumentParams | types.DidChangeTextDocumentParams
     ) -> None:
         uri = params.text_document.uri
-        document = _recipe(server, uri)
-        if document is None or not self._service().folders.trusted:
+        document = _recipe(self._server, uri)
+        if document is None or not self._service.folders.trusted:
             return
         self._forget(uri)
-        look = self._look(server, uri, document)
+        look = self._look(uri, document)
         self._looking[uri] = self._background.start(look, "Looking at a recipe")
 
-    async def _closed(
-        self, server: LanguageServer, params: types.DidCloseTextDocumentParams
-    ) -> None:
+    async def _closed(self, params: types.DidCloseTextDocumentParams) -> None:
         if self._forget(params.text_document.uri):
-            _publish(server, params.text_document.uri, [])
+            _publish(self._server, params.text_document.uri, [])
 
     def _forget(self, uri: str) -> bool:
         """End the look at what has changed since. Returns whether there was one, ended or not."""
@@ -85,10 +79,10 @@ class RecipeLanguage:
             task.cancel()
         return task is not None
 
-    async def _look(self, server: LanguageServer, uri: str, document: TextDocument) -> None:
+    async def _look(self, uri: str, document: TextDocument) -> None:
         written, codec = lines(document), document.position_codec
         path = Path(document.path)
-        problems, doubts = await self._service().check_recipe(path, "\n".join(written))
+        problems, doubts = await self._service.check_recipe(path, "\n".join(written))
 
         def shown(problem: Problem, severity: types.DiagnosticSeverity) -> types.Diagnostic:
             at = problem.span
@@ -98,14 +92,12 @@ class RecipeLanguage:
 
         errors = [shown(problem, types.DiagnosticSeverity.Error) for problem in problems]
         warnings = [shown(doubt, types.DiagnosticSeverity.Warning) for doubt in doubts]
-        _publish(server, uri, errors + warnings)
+        _publish(self._server, uri, errors + warnings)
 
     # --- what can stand there, and what does ------------------------------------------------------
 
-    async def _complete(
-        self, server: LanguageServer, params: types.CompletionParams
-    ) -> list[types.CompletionItem]:
-        document = _recipe(server, params.text_document.uri)
+    async def _complete(self, params: types.CompletionParams) -> list[types.CompletionItem]:
+        document = _recipe(self._server, params.text_document.uri)
         if document is None:
             return []
         written, codec = lines(document), document.position_codec
@@ -113,14 +105,14 @@ class RecipeLanguage:
         line = written[at] if at < len(written) else ""
         models: list[str] = []
         if names_model(written, at):
-            offered = await self._service().models(ModelsParams())
+            offered = await self._service.models(ModelsParams())
             models = [offer.name for offer in offered.models]
         found = suggested(written, at, column(codec, line, character), models)
         place = span(codec, at, line, found.start, found.end)
         return [_item(each, place) for each in found.suggestions]
 
-    async def _hover(self, server: LanguageServer, params: types.HoverParams) -> types.Hover | None:
-        document = _recipe(server, params.text_document.uri)
+    async def _hover(self, params: types.HoverParams) -> types.Hover | None:
+        document = _recipe(self._server, params.text_document.uri)
         if document is None:
             return None
         written, codec = lines(document), document.position_codec

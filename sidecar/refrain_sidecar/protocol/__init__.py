@@ -18,6 +18,24 @@ from attrs.validators import ge, le
 from refrain_cache import CacheStats, EntryPage, Explanation, Selection
 from refrain_cache.accounts.stats import StatsWindow
 from refrain_cache.entry import EntryOrder, OutcomeName, Tier
+from refrain_sidecar.methods import CPU_THREADS as CPU_THREADS
+from refrain_sidecar.methods import DOCTOR as DOCTOR
+from refrain_sidecar.methods import ENRICH as ENRICH
+from refrain_sidecar.methods import ENRICH_PROGRESS as ENRICH_PROGRESS
+from refrain_sidecar.methods import ENTRIES as ENTRIES
+from refrain_sidecar.methods import EXPLAIN as EXPLAIN
+from refrain_sidecar.methods import MCP as MCP
+from refrain_sidecar.methods import MODELS as MODELS
+from refrain_sidecar.methods import PURGE as PURGE
+from refrain_sidecar.methods import RECIPES as RECIPES
+from refrain_sidecar.methods import RUN as RUN
+from refrain_sidecar.methods import RUN_PROGRESS as RUN_PROGRESS
+from refrain_sidecar.methods import SERVE as SERVE
+from refrain_sidecar.methods import SERVE_CHANGED as SERVE_CHANGED
+from refrain_sidecar.methods import SERVER_COMMAND_PREFIX as SERVER_COMMAND_PREFIX
+from refrain_sidecar.methods import STATS as STATS
+from refrain_sidecar.methods import STATS_CHANGED as STATS_CHANGED
+from refrain_sidecar.methods import WARM as WARM
 
 CheckStatus = Literal["ok", "warn", "fail"]
 EngineName = Literal["ollama", "embedded"]
@@ -25,27 +43,6 @@ ServeAction = Literal["start", "stop", "state"]
 RecipeOrigin = Literal["workspace", "user", "shipped"]
 McpFile = Literal[".mcp.json", ".cursor/mcp.json", ".vscode/mcp.json"]
 
-# Method names: requests.
-ENRICH = "refrain/enrich"
-STATS = "refrain/stats"
-PURGE = "refrain/purge"
-WARM = "refrain/warm"
-CPU_THREADS = "refrain/cpuThreads"
-ENTRIES = "refrain/entries"
-EXPLAIN = "refrain/explain"
-DOCTOR = "refrain/doctor"
-MODELS = "refrain/models"
-SERVE = "refrain/serve"
-RECIPES = "refrain/recipes"
-RUN = "refrain/run"
-MCP = "refrain/mcp"
-# Method names: notifications from the sidecar.
-STATS_CHANGED = "refrain/statsChanged"
-SERVE_CHANGED = "refrain/serveChanged"
-ENRICH_PROGRESS = "refrain/enrichProgress"
-RUN_PROGRESS = "refrain/runProgress"
-# The same verbs as `workspace/executeCommand` commands, for editors without our extension.
-SERVER_COMMAND_PREFIX = "refrain.server."
 # JSON-RPC error codes of our own: outside -32768..-32000, which JSON-RPC and LSP reserve.
 ENGINE_ERROR = 1001
 INPUT_ERROR = 1002

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from refrain_sidecar.http.awaited_server import AwaitedServer
 from refrain_sidecar.http.listener import BACKLOG
 
 _HTTP: Any
@@ -29,7 +30,7 @@ _IDLE_S = 3600
 _HEADER_BYTES = 64 * 1024
 
 
-class _Server(uvicorn.Server):
+class _Server(AwaitedServer):
     """It leaves signals to whoever runs it."""
 
     @contextlib.contextmanager
@@ -55,7 +56,6 @@ class Listening:
             log_config=None,
             access_log=False,
             server_header=False,
-            date_header=False,
             timeout_keep_alive=_IDLE_S,
             timeout_graceful_shutdown=_GRACE_S,
             h11_max_incomplete_event_size=_HEADER_BYTES,
@@ -74,6 +74,6 @@ class Listening:
 
     async def stop(self) -> None:
         """Serve no longer."""
-        self._server.should_exit = True
+        self._server.leave()
         await asyncio.wait((self._task,))
         self._listener.close()

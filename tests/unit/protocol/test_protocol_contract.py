@@ -12,7 +12,7 @@ import pytest
 
 from refrain_cache import entry
 from refrain_cache.accounts import stats
-from refrain_sidecar import protocol
+from refrain_sidecar import methods, protocol
 from refrain_sidecar.protocol.wire import camel
 
 MIRROR = (Path(__file__).parents[3] / "extension" / "src" / "protocol.ts").read_text("utf-8")
@@ -124,3 +124,7 @@ def test_the_mirror_declares_nothing_else_and_keeps_the_order() -> None:
     interfaces = re.findall(r"^export interface (\w+)", MIRROR, re.M)
     assert interfaces == [message.__name__ for message in MESSAGES]
     assert sorted(re.findall(r"^export type (\w+)", MIRROR, re.M)) == sorted(ALIASES)
+
+
+def test_every_request_that_is_named_is_declared() -> None:
+    assert list(methods.REQUESTS) == list(protocol.REQUESTS)

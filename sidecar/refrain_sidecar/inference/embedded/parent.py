@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from contextlib import suppress
 
-import psutil
-
-# The child has to be gone within a second of its parent.
-_LOOK_EVERY_S = 0.5
+from refrain_sidecar.inference.gone import wait_until_gone
 
 
 def end_with_parent(pid: int, stdin: int) -> None:
@@ -31,13 +27,7 @@ def _watch_pipe(stdin: int) -> None:
 
 
 def _watch_process(pid: int) -> None:
-    try:
-        parent = psutil.Process(pid)
-        # is_running tells a reused process id from the parent's.
-        while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(_LOOK_EVERY_S)
-    except psutil.NoSuchProcess:
-        pass
+    wait_until_gone(pid)
     _end(f"its parent {pid} is gone")
 
 

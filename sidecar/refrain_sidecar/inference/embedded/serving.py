@@ -11,6 +11,7 @@ from typing import TextIO
 
 import uvicorn
 
+from refrain_sidecar.http.awaited_server import AwaitedServer
 from refrain_sidecar.http.listener import listener
 from refrain_sidecar.inference.embedded.app import application
 from refrain_sidecar.inference.embedded.catalogue import Catalogue
@@ -73,7 +74,7 @@ async def _serve(
     )
     # Failures are told by `failure_of`; a traceback for each answer that Ctrl-C ends helps nobody.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    server = uvicorn.Server(config)
+    server = AwaitedServer(config)
     with sock:
         base_url = f"http://{HOST}:{sock.getsockname()[1]}"
         running = asyncio.create_task(server.serve(sockets=[sock]))
