@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test editor bench bench-cache bench-cold bench-serve bench-queue bench-shared bench-mcp vsix dist check test-python test-extension test-editor lock clean models ollama redis inspector check-python check-extension editor-tools
+.PHONY: help run test editor bench bench-cache bench-cold bench-serve bench-queue bench-shared bench-mcp bench-sidecar vsix vsix-all dist check test-python test-extension test-editor lock clean models ollama redis inspector check-python check-extension editor-tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-cold: models $(if $(filter ollama,$(ENGINE)),ollama) ## A miss beside a na
 bench-serve: .tools/bench-serve/.installed .venv/.installed ## The proxy beside nginx, LiteLLM's and a bare route (6 min)
 	@$(BIN)/python -m tests.bench.serve
 
+bench-sidecar: models ## The sidecar's start beside a bare pygls server's; what it costs idle (3 min)
+	@$(BIN)/python -m tests.bench.sidecar
+
 bench-queue: redis ## A batch over one worker and over four, on a real Redis (1 min)
 	@$(BIN)/python -m tests.bench.queue
 
@@ -48,6 +51,9 @@ bench-shared: redis ## A hit in the shared tier beside redis-py's GET, and what 
 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
 	@npm --prefix extension run --silent vsix
+
+vsix-all: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for every platform (2 min)
+	@npm --prefix extension run --silent vsix -- --target all
 
 dist: vsix ## Build sdist, wheel and VSIX into dist/; try the wheel in an empty environment
 	@rm -f dist/*.whl dist/*.tar.gz

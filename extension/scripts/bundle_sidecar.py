@@ -139,5 +139,11 @@ def _normal(name: str) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--target", choices=sorted(WHEELS), required=True)
-    bundle(parser.parse_args().target)
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--target", choices=sorted(WHEELS))
+    asked.add_argument("--list", action="store_true", help="say which targets there are")
+    given = parser.parse_args()
+    if given.list:
+        print("\n".join(WHEELS))
+    else:
+        bundle(given.target)

@@ -1,6 +1,7 @@
 // Makes dist/refrain-<target>-<version>.vsix: `npm run vsix -- [--target linux-x64] [--python PATH]`.
-// Gathering the sidecar's dependencies needs a Python with pip: this checkout's .venv, else $PYTHON or python3.
-import { execFileSync } from "node:child_process";
+// `--target all` makes one for every platform. Gathering the sidecar's dependencies needs a Python with
+// pip: this checkout's .venv, else $PYTHON or python3.
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,10 +9,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const here = `${process.platform}-${process.arch}`;
 const venv = join(root, "..", ".venv", process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 const { values } = parseArgs({
   options: {
-    target: { type: "string", default: `${process.platform}-${process.arch}` },
+    target: { type: "string", default: here },
     python: { type: "string", default: existsSync(venv) ? venv : (process.env.PYTHON ?? "python3") },
   },
 });
@@ -24,15 +26,34 @@ if (version !== manifest.version) {
 }
 
 const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: "inherit" });
-run(values.python, ["scripts/bundle_sidecar.py", "--target", values.target]);
+const bundle = (...args) => execFileSync(values.python, ["scripts/bundle_sidecar.py", ...args], { cwd: root, encoding: "utf8" });
+
 run(process.execPath, ["scripts/build.mjs", "--production"]);
 // One changelog for all of it; the editor shows the copy in the VSIX.
 await copyFile(join(root, "..", "CHANGELOG.md"), join(root, "CHANGELOG.md"));
 const dist = join(root, "..", "dist");
 await mkdir(dist, { recursive: true });
-const out = join(dist, `refrain-${values.target}-${manifest.version}.vsix`);
-run(process.execPath, [
-  "node_modules/@vscode/vsce/vsce",
-  ...["package", "--target", values.target, "--out", out],
-  ...["--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links"],
-]);
+const all = bundle("--list").trim().split("\n");
+// This platform's last: what is bundled then serves this checkout, too.
+const targets = values.target === "all" ? [...all.filter((one) => one !== here), here] : [values.target];
+for (const target of targets) {
+  process.stdout.write(bundle("--target", target));
+  pack(target, join(dist, `refrain-${target}-${version}.vsix`));
+}
+
+/** What vsce lists is of no use here; what it warns of is an error. */
+function pack(target, out) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [
+      "node_modules/@vscode/vsce/vsce",
+      ...["package", "--target", target, "--out", out],
+      ...["--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links"],
+    ],
+    { cwd: root, encoding: "utf8" },
+  );
+  if (status !== 0 || /warning/i.test(stderr)) {
+    throw new Error(`vsce ended with status ${status}, or warned:\n${stderr}${stdout}`);
+  }
+  console.log(/Packaged: .*/.exec(stdout)?.[0] ?? stdout);
+}
