@@ -115,6 +115,7 @@ function kindItem(kind: KindStats): TreeItem {
   item.iconPath = new ThemeIcon(ICONS[kind.kind] ?? (proxied(kind.kind) ? "radio-tower" : "database"));
   item.contextValue = "kind";
   item.tooltip = kind.kind;
+  item.accessibilityInformation = { label: `${kindName(kind.kind)}, ${item.description}` };
   return item;
 }
 
@@ -123,6 +124,9 @@ function entryItem(entry: Entry): TreeItem {
   const item = new TreeItem(entry.label === "" ? entry.key.slice(0, 12) : entry.label);
   item.id = `entry:${entry.key}`;
   item.description = `${entry.uses === 0 ? "unused" : `${count(entry.uses)}×`}, ${ago(entry.lastUsedAt, now)}`;
+  item.accessibilityInformation = {
+    label: `${String(item.label)}, ${counted(entry.uses, "use", "uses")}, ${ago(entry.lastUsedAt, now)}, saved ${duration(entry.savedMs)}`,
+  };
   item.contextValue = "entry";
   const rows: [string, string][] = [
     ["Model", escaped(entry.model)],

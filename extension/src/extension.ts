@@ -4,6 +4,7 @@ import { registerCommands } from "./commands";
 import { EntriesTree } from "./entriesTree";
 import { McpServers } from "./mcpServers";
 import { onChoiceChanged } from "./python/extensionChoice";
+import { Readiness } from "./readiness";
 import { Recipes } from "./recipes";
 import { RecipesTree } from "./recipesTree";
 import { Serving } from "./serving";
@@ -29,7 +30,7 @@ export function activate(extension: ExtensionContext): void {
   const entries = new EntriesTree(started, log);
   const recipes = new Recipes(started);
   const recipesTree = new RecipesTree(started, recipes, log);
-  extension.subscriptions.push(log, started, serving, statusBar, stats, enrichment, recipe, report, entries, recipes, recipesTree);
+  extension.subscriptions.push(new Readiness(started, serving), log, started, serving, statusBar, stats, enrichment, recipe, report, entries, recipes, recipesTree);
 
   registerCommands({ extension, log, sidecar: started, serving, statusBar, stats, enrichment, recipe, report, entries, recipes });
   extension.subscriptions.push(

@@ -80,6 +80,11 @@ export class Sidecar implements Disposable {
     return this.problem;
   }
 
+  /** Whether it is stopped because no Python was found to run it. */
+  get withoutPython(): boolean {
+    return this.current === "stopped" && this.problem.remedies.includes(SET_PYTHON);
+  }
+
   /** Starts it, or stops it and starts it again. A call during a start is queued once. Never throws. */
   restart(): Promise<void> {
     this.crashes.forget();
