@@ -47,9 +47,16 @@ export class CodeServer {
     this.#process = process;
   }
 
-  /** `machine` are the settings that hold for the server's machine, such as an interpreter's path. */
-  static async start(place: Place, machine: Record<string, unknown> = {}): Promise<CodeServer> {
-    for (const [level, settings] of [['User', SETTINGS], ['Machine', machine]] as const) {
+  /**
+   * `machine` are the settings that hold for the server's machine, such as an interpreter's path; `user` a person's
+   * own, which keep VS Code's other features out of the way unless others are given.
+   */
+  static async start(
+    place: Place,
+    machine: Record<string, unknown> = {},
+    user: Record<string, unknown> = SETTINGS,
+  ): Promise<CodeServer> {
+    for (const [level, settings] of [['User', user], ['Machine', machine]] as const) {
       const folder = join(place.folder, 'user-data', level);
       await mkdir(folder, { recursive: true });
       await writeFile(join(folder, 'settings.json'), JSON.stringify(settings, null, 2));

@@ -2,7 +2,7 @@
 import { cp, glob, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 
 import { root } from '../bootstrap/places.mjs';
 import { startBrowser, Window } from '../workbench/window.ts';
@@ -11,6 +11,9 @@ import { limit } from './limits.ts';
 import { Installation, type Sections } from './place.ts';
 
 const SCREENSHOTS = join(root, 'screenshots');
+/** Of a picture for readers, in pixels. */
+const MOST_HIGH = 580;
+const MARGIN = 20;
 
 /** What a journey finds when it sets out; all that it names is made anew. */
 export interface Scene {
@@ -22,6 +25,8 @@ export interface Scene {
   readonly config?: () => Promise<Sections>;
   /** Settings of the server's machine. */
   readonly machine?: Record<string, unknown>;
+  /** A person's own settings, in place of those that keep VS Code's other features out of the way. */
+  readonly user?: Record<string, unknown>;
 }
 
 /** What a step works with: the scene once it is set. */
@@ -89,7 +94,7 @@ async function set(stage: Partial<Writable<Stage>>, name: string, scene: Scene):
   stage.installation = await Installation.make(scene.path);
   if (scene.model) await stage.installation.fetchModel();
   stage.workspace = await stage.installation.workspace(name, await scene.config?.());
-  stage.server = await CodeServer.start(stage.installation, scene.machine);
+  stage.server = await CodeServer.start(stage.installation, scene.machine, scene.user);
   stage.browser = await startBrowser();
   stage.window = await Window.open(stage.browser, stage.server.address, stage.workspace);
 }
@@ -104,6 +109,21 @@ export async function screenshotForReaders(window: Window): Promise<void> {
   if (process.env['REFRAIN_E2E_DOCS'] !== '1') return;
   await mkdir(join(root, 'docs'), { recursive: true });
   await window.page.screenshot({ path: join(root, 'docs', 'screenshot.png'), animations: 'disabled' });
+}
+
+/** The upper part of a page, as the walkthrough and the README of the extension show it. */
+export async function pictureForReaders(part: Locator, name: string): Promise<void> {
+  if (process.env['REFRAIN_E2E_DOCS'] !== '1') return;
+  const box = await part.boundingBox();
+  if (box === null) throw new Error(`Nothing to be seen for ${name}`);
+  const clip = {
+    x: box.x - MARGIN,
+    y: box.y - MARGIN,
+    width: box.width + 2 * MARGIN,
+    height: Math.min(box.height + MARGIN, MOST_HIGH),
+  };
+  const path = join(root, 'extension', 'media', 'walkthrough', `${name}.png`);
+  await part.page().screenshot({ path, clip, animations: 'disabled' });
 }
 
 async function keepEvidence({ window, server }: Partial<Stage>, name: string): Promise<void> {

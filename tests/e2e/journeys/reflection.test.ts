@@ -17,17 +17,11 @@ import { EnrichmentPanel, type ShownAnswer } from '../panels/enrichment-panel.ts
 import { ReportPanel } from '../panels/report-panel.ts';
 import { StatsPanel } from '../panels/stats-panel.ts';
 import type { StatusBarItem } from '../workbench/status-bar.ts';
+import { THEMES } from '../workbench/themes.ts';
 import type { Window } from '../workbench/window.ts';
 
 const GRATEFUL = 3;
 const ANGRY = 5;
-/** The last is the one VS Code begins with, and the steps after it. */
-const THEMES = [
-  ['Dark 2026', 'vscode-dark'],
-  ['Dark High Contrast', 'vscode-high-contrast'],
-  ['Light High Contrast', 'vscode-high-contrast-light'],
-  ['Light 2026', 'vscode-light'],
-] as const;
 /** Bar: an extension host killed with SIGKILL leaves no sidecar after this many ms. */
 const ORPHANS_GONE_MS = 3000;
 

@@ -42,6 +42,11 @@ describe('without an engine', () => {
     await item.tooltipShows(/No engine/);
   });
 
+  step('the Refrain view offers the one thing that helps without Ollama', async ({ window }) => {
+    await window.activity('Refrain');
+    await window.welcomeIs('Fetch Embedded Model');
+  });
+
   step('Show Cache Stats answers all the same, and says that there is no engine', async ({ window }) => {
     await window.quickPick.run('Refrain: Show Cache Stats');
     const panel = new StatsPanel(window);
@@ -86,6 +91,11 @@ describe('without a Python that fits', () => {
     await window.editor.selectLine(3);
     await window.quickPick.run('Refrain: Enrich Selection');
     assert.match(await window.notifications.message(/python/i), /\/nowhere\/python3/);
+  });
+
+  step('the Refrain view offers the one thing that helps', async ({ window }) => {
+    await window.activity('Refrain');
+    await window.welcomeIs('Set Python Path');
   });
 });
 

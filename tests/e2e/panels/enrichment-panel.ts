@@ -1,3 +1,5 @@
+import type { Locator } from 'playwright-core';
+
 import type { Rgb } from '../harness/colour.ts';
 import { limit } from '../harness/limits.ts';
 import { ENRICHMENT_IDS } from '../harness/test-ids.ts';
@@ -117,6 +119,16 @@ export class EnrichmentPanel {
   /** The colour of a stage's outcome, and the page's. */
   async outcomeColours(stage: 1 | 2, theme: ThemeKind): Promise<{ ink: Rgb; ground: Rgb }> {
     return this.#view.colours(ENRICHMENT_IDS.stage(stage), theme);
+  }
+
+  /** What axe-core finds in it. */
+  async barriers(theme: ThemeKind): Promise<string[]> {
+    return this.#view.barriers(ENRICHMENT_IDS.panel, theme);
+  }
+
+  /** All of it, to take a picture of. */
+  async page(): Promise<Locator> {
+    return this.#view.get(ENRICHMENT_IDS.panel);
   }
 
   async #state(): Promise<string | null> {

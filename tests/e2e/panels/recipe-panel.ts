@@ -1,7 +1,7 @@
 import { limit } from '../harness/limits.ts';
 import { RECIPE_IDS as ids } from '../harness/test-ids.ts';
 import { until } from '../harness/until.ts';
-import type { Webview } from '../workbench/webview.ts';
+import type { ThemeKind, Webview } from '../workbench/webview.ts';
 import type { Window } from '../workbench/window.ts';
 
 /** The panel at a moment; `at` is in ms since the Unix epoch. */
@@ -29,6 +29,11 @@ export class RecipePanel {
   /** What is written of the answer so far. */
   async written(): Promise<string> {
     return this.#view.text(ids.answer);
+  }
+
+  /** What axe-core finds in it. */
+  async barriers(theme: ThemeKind): Promise<string[]> {
+    return this.#view.barriers(ids.panel, theme);
   }
 
   async recipe(): Promise<string> {

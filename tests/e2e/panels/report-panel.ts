@@ -1,7 +1,7 @@
 import { limit } from '../harness/limits.ts';
 import { REPORT_IDS } from '../harness/test-ids.ts';
 import { until } from '../harness/until.ts';
-import type { Webview } from '../workbench/webview.ts';
+import type { ThemeKind, Webview } from '../workbench/webview.ts';
 import type { Window } from '../workbench/window.ts';
 
 /** The page of Check CPU Threads, Explain Last Miss and Check Set-up. */
@@ -20,6 +20,11 @@ export class ReportPanel {
       seen: () => this.#view.text(REPORT_IDS.title),
     });
     return this.#view.text(REPORT_IDS.lead);
+  }
+
+  /** What axe-core finds in it. */
+  async barriers(theme: ThemeKind): Promise<string[]> {
+    return this.#view.barriers(REPORT_IDS.panel, theme);
   }
 
   async value(key: string): Promise<string> {

@@ -1,3 +1,5 @@
+import type { Locator } from 'playwright-core';
+
 import type { Rgb } from '../harness/colour.ts';
 import { limit } from '../harness/limits.ts';
 import { STATS_IDS } from '../harness/test-ids.ts';
@@ -86,6 +88,16 @@ export class StatsPanel {
     const hit = await this.#view.colours(STATS_IDS.swatch('hit'), theme);
     const miss = await this.#view.colours(STATS_IDS.swatch('miss'), theme);
     return { hit: hit.ink, miss: miss.ink, ground: hit.ground };
+  }
+
+  /** What axe-core finds in it. */
+  async barriers(theme: ThemeKind): Promise<string[]> {
+    return this.#view.barriers(STATS_IDS.panel, theme);
+  }
+
+  /** All of it, to take a picture of. */
+  async page(): Promise<Locator> {
+    return this.#view.get(STATS_IDS.panel);
   }
 
   async #value(testId: string): Promise<number> {

@@ -43,5 +43,12 @@ export const selectors = {
   activity: (label: string): string => `.activitybar [aria-label^="${label}"]`,
   explorerRow: '.explorer-folders-view .monaco-list-row',
   menuItem: '.context-view .monaco-menu .action-label',
+  welcomeButton: '.pane-body .welcome-view-content .monaco-button',
+  walkthroughCategory: '.gettingStartedContainer button.getting-started-category',
+  walkthroughStep: '.gettingStartedContainer .getting-started-step',
+  walkthroughStepTitle: '.step-title',
+  walkthroughButton: '.monaco-button',
+  walkthroughTick: '.codicon-getting-started-step-checked',
+
   treeRow: '.pane-body .monaco-list-row',
 } as const;

@@ -25,6 +25,12 @@ export class TextEditor {
     await tab.first().waitFor({ timeout: limit.editor });
   }
 
+  /** Brings an open file's tab to the front, and the focus into its text. */
+  async show(file: string): Promise<void> {
+    await this.#page.locator(selectors.tab).filter({ hasText: file }).first().click();
+    await this.tab(file);
+  }
+
   async selectLine(line: number): Promise<void> {
     await this.#quickPick.goToLine(line);
     // The first goes to the end of a wrapped line's first row, the second to its real end.

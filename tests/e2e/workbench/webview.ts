@@ -1,5 +1,6 @@
 import type { FrameLocator, Locator, Page } from 'playwright-core';
 
+import { barriers } from '../harness/accessible.ts';
 import type { Rgb } from '../harness/colour.ts';
 import { limit } from '../harness/limits.ts';
 import { until } from '../harness/until.ts';
@@ -53,6 +54,14 @@ export class Webview {
       };
       return { ink: rgb(getComputedStyle(one).color), ground: rgb(getComputedStyle(one.ownerDocument.body).backgroundColor) };
     });
+  }
+
+  /** What axe-core finds in the page, once it has a theme of that kind. */
+  async barriers(testId: string, theme: ThemeKind): Promise<string[]> {
+    await this.colours(testId, theme);
+    const frame = await (await (await this.get(testId)).elementHandle())?.ownerFrame();
+    if (!frame) throw new Error(`The page with ${this.#mark} has gone`);
+    return barriers(frame);
   }
 
   async #frame(within: number): Promise<FrameLocator> {

@@ -12,6 +12,7 @@ import { selectors } from './selectors.ts';
 import { StatusBarItem } from './status-bar.ts';
 import { Terminal } from './terminal.ts';
 import { TextEditor } from './text-editor.ts';
+import { Walkthrough } from './walkthrough.ts';
 import { Webview } from './webview.ts';
 
 export async function startBrowser(): Promise<Browser> {
@@ -67,6 +68,19 @@ export class Window {
 
   webview(mark: string): Webview {
     return new Webview(this.page, mark);
+  }
+
+  walkthrough(title: string): Walkthrough {
+    return new Walkthrough(this.page, title);
+  }
+
+  /** Waits until the views that have nothing to show offer one button in all, `button`. */
+  async welcomeIs(button: string): Promise<void> {
+    const shown = (): Promise<string[]> => this.page.locator(selectors.welcomeButton).allInnerTexts();
+    await until(`the one button “${button}”`, async () => (await shown()).join() === button, {
+      within: limit.model,
+      seen: shown,
+    });
   }
 
   /** Chooses a colour theme by its name. */
