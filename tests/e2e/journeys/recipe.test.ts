@@ -166,6 +166,17 @@ describe('a recipe, from its first line to its replayed answer', () => {
     await runRecipe(window, NAME, 'a headline');
     await panel.answer(/^HIT/);
   });
+
+  step('the code actions on a selection have one for each recipe', async ({ server, window, picture }) => {
+    await theSidecar(server);
+    await select(window);
+    await window.quickPick.run('Refactor...');
+    await window.page.getByText('Run recipe: translate').waitFor({ timeout: limit.editor });
+    await picture();
+    await window.page.getByText('Run recipe: summarise').click();
+    await new RecipePanel(window).answer(/^(MISS|REFUSED)/);
+    assert.equal(await new RecipePanel(window).recipe(), 'summarise');
+  });
 });
 
 async function select(window: Window): Promise<void> {
