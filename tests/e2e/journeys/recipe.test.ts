@@ -1,9 +1,10 @@
 // A prompt of one's own: made in the editor, run on a selection, streamed, put in its place, replayed.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 
+import { elsewhere } from '../harness/elsewhere.ts';
 import { limit } from '../harness/limits.ts';
 import { cpuMs } from '../harness/processes.ts';
 import { cpuUntilIdle, engines, theSidecar } from '../harness/sidecars.ts';
@@ -28,6 +29,12 @@ description: A story that takes its time
 options: { num_predict: 1500, repeat_penalty: 1.1 }
 ---
 Write a very long story, of many chapters, about this: \${text}
+`;
+const EVERYWHERE = 'title';
+const EVERYWHERE_RECIPE = `---
+options: { temperature: 0, num_predict: 60, stop: ["\\n"] }
+---
+Answer with a title of three words for: \${text}
 `;
 const SELECTED = 3;
 
@@ -94,11 +101,33 @@ describe('a recipe, from its first line to its replayed answer', () => {
     await rowShows(window, NAME, /50% hits, just now/);
   });
 
+  step('from seven places it is one entry, one miss and six hits', async ({ installation, workspace, window, note }) => {
+    await writeFile(join(workspace, '.refrain', 'recipes', `${EVERYWHERE}.recipe.md`), EVERYWHERE_RECIPE);
+    await rowShows(window, EVERYWHERE, /nothing stored/);
+    await select(window);
+    await runRecipe(window, EVERYWHERE);
+    const here = await new RecipePanel(window).answer(/^MISS/);
+    const lines = (await readFile(join(workspace, 'reflections.md'), 'utf8')).split('\n');
+    const came = await elsewhere(workspace, EVERYWHERE, lines[SELECTED - 1] ?? '');
+    for (const { where, output, outcome } of came) {
+      note(`${where}: ${outcome}`);
+      assert.deepEqual([outcome, output], ['hit', here], where);
+    }
+    assert.equal(came.length, 6);
+    const { recipes } = (await installation.cli(workspace, 'recipes', '--json')) as { recipes: { name: string; entries: number; hits: number }[] };
+    const { entries, hits } = recipes.find(({ name }) => name === EVERYWHERE) ?? assert.fail('it is not listed');
+    assert.deepEqual({ entries, hits }, { entries: 1, hits: 6 });
+    await rowShows(window, EVERYWHERE, /86% hits/);
+  });
+
   step('Insert Below and Replace Selection put the answer into the text', async ({ workspace, window, picture }) => {
     const file = join(workspace, 'reflections.md');
     const before = await readFile(file, 'utf8');
     const selected = before.split('\n')[SELECTED - 1] ?? '';
     const panel = new RecipePanel(window);
+    await select(window);
+    await runRecipe(window, NAME, 'a headline');
+    assert.equal(await panel.answer(/^HIT/), answer);
     await panel.press('insert');
     await saved(window, file, before.replace(selected, `${selected}\n\n${answer}`));
     await panel.press('replace');

@@ -3,7 +3,7 @@
 
 Runs it in the workspace FOLDER from the command line, a worker, the queue (on a real Redis),
 Python, MCP and the language server, one after the other, and prints a JSON object for each: where,
-the answer, and how it came about; last, what the statistics say of recipes.
+the answer, and how it came about.
 """
 
 from __future__ import annotations
@@ -151,7 +151,6 @@ async def _main(folder: Path, recipe: str, text: str) -> None:
     async for came in everywhere(folder, recipe, text):
         said = {"where": came.where, "output": came.output, "outcome": came.outcome}
         print(json.dumps(said), flush=True)
-    print(json.dumps(await counted(folder)))
 
 
 if __name__ == "__main__":
