@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from lsprotocol import types
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from pygls.lsp.client import BaseLanguageClient
@@ -102,17 +103,15 @@ async def mcp(folder: Path, recipe: str, text: str) -> Came:
 async def language_server(folder: Path, recipe: str, text: str) -> Came:
     client = BaseLanguageClient("elsewhere", "1")
     await client.start_io(*SIDECAR)
-    root = {"processId": None, "rootUri": folder.as_uri(), "capabilities": {}}
-    await client.protocol.send_request_async("initialize", root)
-    client.protocol.notify("initialized", {})
-    result = await client.protocol.send_request_async(
-        "refrain/run", {"recipe": recipe, "text": text}
-    )
-    came = Came("language server", result.output, result.outcome)
-    await client.protocol.send_request_async("shutdown", None)
-    client.protocol.notify("exit", None)
+    root = types.InitializeParams(types.ClientCapabilities(), root_uri=folder.as_uri())
+    await client.initialize_async(root)
+    client.initialized(types.InitializedParams())
+    asked = {"recipe": recipe, "text": text}
+    result = await client.protocol.send_request_async("refrain/run", asked)
+    await client.shutdown_async(None)
+    client.exit(None)
     await client.stop()
-    return came
+    return Came("language server", result.output, result.outcome)
 
 
 def _logged(said: str) -> str:
