@@ -82,8 +82,8 @@ class Worker:
             ended = await asyncio.gather(*slots, return_exceptions=True)
             # A server that is away now will see by itself that nobody works on these any more.
             with suppress(QueueError, TimeoutError):
-                leaving = self._queue.leave(self._consumers)
-                self._worked.given_back += await asyncio.wait_for(leaving, _LEAVING_S)
+                async with asyncio.timeout(_LEAVING_S):
+                    self._worked.given_back += await self._queue.leave(self._consumers)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
@@ -100,7 +100,9 @@ class Worker:
                 continue
             # Something is wrong here, perhaps with all jobs: leave some to others.
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause_s)
+                # Not wait_for: before Python 3.12 that may swallow being cancelled.
+                async with asyncio.timeout(pause_s):
+                    await stopping.wait()
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _kept_alive(self, claim: Claim) -> bool:
