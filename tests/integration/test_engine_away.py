@@ -104,6 +104,22 @@ async def test_hits_are_given_and_say_so_misses_say_what_to_start_and_it_recover
         assert missed.stages[0].outcome == "miss"
 
 
+async def test_who_asks_in_the_very_moment_a_look_ends_in_vain_gets_what_it_last_was(
+    config: Path, away: Callable[[bool], None]
+) -> None:
+    async with Service(config) as service:
+        await service.parts.chooser.engine()
+    away(True)
+    async with Service(config) as service:
+        chooser = service.parts.chooser
+        first = asyncio.create_task(chooser.engine())
+        await asyncio.sleep(0)  # it has begun to look, and will have ended before the next one asks
+        known = await asyncio.create_task(chooser.known())
+        assert isinstance(known, choose.Offline)
+        with pytest.raises(NoEngine):
+            await first
+
+
 async def _until(service: Service, done: Callable[[protocol.StatsResult], bool]) -> None:
     """Ask for what is stored until the engine's return was noticed behind the answers."""
     async with asyncio.timeout(60):

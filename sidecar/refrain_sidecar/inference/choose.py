@@ -161,10 +161,14 @@ class EngineChooser:
 
     def _look(self) -> asyncio.Task[Engine]:
         """The look under way, or a new one."""
-        if self._looking_now is None:
-            self._looking_now = asyncio.create_task(self._choose())
-            self._looking_now.add_done_callback(self._looked)
-        return self._looking_now
+        looking = self._looking_now
+        if looking is None:
+            looking = self._looking_now = asyncio.create_task(self._choose())
+            looking.add_done_callback(self._looked)
+        elif looking.done():
+            # It has ended in this very turn of the loop, and nobody has been told yet.
+            self._looked(looking)
+        return looking
 
     async def _choose(self) -> Engine:
         wanted = self._inference.engine
@@ -199,6 +203,8 @@ class EngineChooser:
     # --- remembering ------------------------------------------------------------------------
 
     def _looked(self, task: asyncio.Task[Engine]) -> None:
+        if task is not self._looking_now:
+            return
         self._looking_now, self._looked_at = None, monotonic()
         if task.cancelled():
             return
