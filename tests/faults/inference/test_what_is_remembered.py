@@ -26,7 +26,7 @@ from refrain_sidecar.inference.choose import EngineChooser
 from refrain_sidecar.inference.errors import InferenceError
 
 TEXT = "The attic is so empty."
-NAMES = ("abilities-1", "leaning", "engine")
+NAMES = ("abilities-2", "leaning", "engine")
 # More for a long night.
 KILLS = int(os.environ.get("REFRAIN_KILL_ROUNDS", "4"))
 FORKS = int(os.environ.get("REFRAIN_FORKS", "12"))

@@ -230,7 +230,7 @@ async def test_what_an_engine_can_do_is_found_out_once_for_a_digest_and_a_versio
 @pytest.mark.parametrize(
     ("name", "kind", "moment", "more"),
     [
-        pytest.param("abilities-1", Abilities, "How do you feel?", (), id="abilities"),
+        pytest.param("abilities-2", Abilities, "How do you feel?", (), id="abilities"),
         pytest.param("leaning", Leaning, ORDINARY[3], (SCORE_HASH,), id="leaning"),
     ],
 )
