@@ -1,6 +1,6 @@
 // A prompt of one's own: made in the editor, run on a selection, streamed, put in its place, replayed.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 
@@ -102,8 +102,10 @@ describe('a recipe, from its first line to its replayed answer', () => {
   });
 
   step('from seven places it is one entry, one miss and six hits', async ({ installation, workspace, window, note }) => {
-    await writeFile(join(workspace, '.refrain', 'recipes', `${EVERYWHERE}.recipe.md`), EVERYWHERE_RECIPE);
-    await rowShows(window, EVERYWHERE, /nothing stored/);
+    await window.quickPick.runAndType('Refrain: New Recipe…', EVERYWHERE);
+    await window.editor.tab(`${EVERYWHERE}.recipe.md`);
+    await window.editor.replaceAll(EVERYWHERE_RECIPE);
+    await saved(window, join(workspace, '.refrain', 'recipes', `${EVERYWHERE}.recipe.md`), EVERYWHERE_RECIPE);
     await select(window);
     await runRecipe(window, EVERYWHERE);
     const here = await new RecipePanel(window).answer(/^MISS/);
