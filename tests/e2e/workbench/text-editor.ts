@@ -1,8 +1,11 @@
 import type { Page } from 'playwright-core';
 
 import { limit } from '../harness/limits.ts';
+import { until } from '../harness/until.ts';
 import type { QuickPick } from './quick-pick.ts';
 import { selectors } from './selectors.ts';
+
+const AGAIN_AFTER = 8_000;
 
 /** The text editor that has the focus. */
 export class TextEditor {
@@ -14,15 +17,25 @@ export class TextEditor {
     this.#quickPick = quickPick;
   }
 
+  /** A page that was just drawn may take the focus late: then a person opens the file again. */
   async open(file: string): Promise<void> {
-    await this.#quickPick.openFile(file);
-    await this.tab(file);
+    await until(
+      `${file} to be in front`,
+      async () => {
+        await this.#quickPick.openFile(file);
+        return this.tab(file, AGAIN_AFTER).then(
+          () => true,
+          () => false,
+        );
+      },
+      { within: 2 * limit.editor },
+    );
   }
 
   /** Waits for the tab of `file` to be in front. */
-  async tab(file: string): Promise<void> {
+  async tab(file: string, within = limit.editor): Promise<void> {
     const tab = this.#page.locator(`${selectors.tab}.active`).filter({ hasText: file });
-    await tab.first().waitFor({ timeout: limit.editor });
+    await tab.first().waitFor({ timeout: within });
   }
 
   /** Brings an open file's tab to the front, and the focus into its text. */
