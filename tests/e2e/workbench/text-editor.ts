@@ -33,7 +33,7 @@ export class TextEditor {
   }
 
   /** Waits for the tab of `file` to be in front. */
-  async tab(file: string, within = limit.editor): Promise<void> {
+  async tab(file: string, within: number = limit.editor): Promise<void> {
     const tab = this.#page.locator(`${selectors.tab}.active`).filter({ hasText: file });
     await tab.first().waitFor({ timeout: within });
   }
