@@ -137,12 +137,15 @@ class Place:
 
     def _prepare(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its companions the permissions of the database.
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            self._for_its_owner_only(os.fstat(file).st_mode)
-        finally:
-            os.close(file)
+        # Only a new file is opened here. To close one takes away all locks on it that this process
+        # holds, and so from its other caches the write-ahead log, once another process leaves
+        # (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        if not self.path.exists():
+            with contextlib.suppress(FileExistsError):
+                # SQLite gives its companions the permissions of the database.
+                flags = os.O_WRONLY | os.O_CREAT | (0 if self.path.is_symlink() else os.O_EXCL)
+                os.close(os.open(self.path, flags, 0o600))
+        self._for_its_owner_only(self.path.stat().st_mode)
 
     def _for_its_owner_only(self, mode: int) -> None:
         if os.name == "nt" or not mode & 0o077:
