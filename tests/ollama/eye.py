@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from tests.ollama.binary import NoOllama
 from tests.ollama.serving import OllamaFailed, RealOllama, serving
 
-from refrain_sidecar.inference.embedded.gguf import metadata
+from refrain_sidecar.inference.models.gguf import metadata
 from refrain_sidecar.inference.models.manifest import manifest, weights_path
 
 SEER = "seer"

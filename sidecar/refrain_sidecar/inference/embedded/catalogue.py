@@ -9,9 +9,10 @@ from typing import Any
 
 from attrs import frozen
 
-from refrain_sidecar.inference.embedded import gguf, keep_alive
+from refrain_sidecar.inference.embedded import keep_alive
 from refrain_sidecar.inference.embedded.failures import model_not_found
 from refrain_sidecar.inference.embedded.shapes import moment
+from refrain_sidecar.inference.models import gguf
 from refrain_sidecar.inference.models.installation import Installed
 
 # llama.cpp's `general.file_type` (enum llama_ftype) for the quantisations a small model comes in.

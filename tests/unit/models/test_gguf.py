@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from refrain_sidecar.inference.embedded.gguf import metadata
+from refrain_sidecar.inference.models.gguf import metadata
 
 
 def text(value: str) -> bytes:
