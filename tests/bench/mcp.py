@@ -67,7 +67,11 @@ async def compare(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "config").mkdir()
-        sections = {"inference": {"engine": "embedded"}, "caching": {"cache_dir": "./cache"}}
+        sections = {
+            "inference": {"engine": "embedded"},
+            "caching": {"cache_dir": "./cache"},
+            "logging": {"level": "warning"},
+        }
         (folder / "config" / "perf_config.json").write_text(json.dumps(sections))
         async with AsyncExitStack() as held:
 

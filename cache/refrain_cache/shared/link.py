@@ -32,6 +32,8 @@ _CONNECT_S = 2.0
 # Nobody waits for a goodbye.
 _GOODBYE_S = 0.5
 _TRIAL_MS = 1000
+# Of the time limit; the rest is for giving up and going on.
+_WAITED = 0.97
 _WRITERS = 8
 # All that storing an answer does on the server, so that each right for it is tried.
 _TRY_WRITING = """
@@ -55,7 +57,7 @@ class Link:
         self._settings = settings
         self._tick = clock.tick
         self._changed = changed
-        self.limit_s = settings.timeout_ms / 1e3
+        self.limit_s = settings.timeout_ms / 1e3 * _WAITED
         self._names = Names(settings.namespace)
         self._reading = Breaker(timing.probe_first, timing.probe_last)
         self._writing = Breaker(timing.probe_first, timing.probe_last)
@@ -132,7 +134,7 @@ class Link:
 
     def failed(self, error: Exception, *, writing: bool = False, trial: bool = False) -> Fault:
         """Leave the server out for what was asked of it in vain; what is wrong with it."""
-        fault = fault_of(error, self.url, self.limit_s * 1e3)
+        fault = fault_of(error, self.url, self._settings.timeout_ms)
         only_writing = fault.kind in _ONLY_WRITING or (writing and fault.kind is FaultKind.NO_RIGHT)
         breaker = self._writing if only_writing else self._reading
         breaker.failed(self._tick(), trial=trial)

@@ -19,7 +19,7 @@ LEANING = {" happy": -0.5, " good": -1.0, " sad": -5.0, " lonely": -6.0, " the":
 PAGE = (
     " The lamp is lit along the stair,\n2. a kettle hums its single note,\n3. and warm is all.\n"
     "Tips\n1. Call the friend you thought of\n2. Walk once around the pond\n"
-    "3. Sleep an hour earlier\nClosing: What you carry is seen.\nTone: hopeful"
+    "3. Sleep an hour earlier\nClosing: What you carry is seen."
 )
 # Nobody waits for more of an endless answer than this.
 ENDLESS = 1_000

@@ -14,25 +14,37 @@ from refrain_sidecar.enrichment.results import PostEnrichment
 from refrain_sidecar.enrichment.stage2.line_writing import (
     CLOSINGS,
     IMPATIENT,
+    PICTURES,
     REQUESTS,
     SAMPLING,
-    TONES,
     VERBS,
     WARMER,
     write_lines,
 )
 from refrain_sidecar.enrichment.stage2.writing import check_writing
-from refrain_sidecar.enrichment.stage2.writing_prompt import example_lines, page
+from refrain_sidecar.enrichment.stage2.writing_prompt import (
+    LINE_MARKS,
+    example_lines,
+    page,
+    tone_of,
+)
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import Message
 
 PLACE = Place("sad", "lonely", "alone")
-POEM = ["The lamp is lit along the stair,", "a kettle hums its single note,", "and warm is all."]
-TIPS = ["Call the friend you thought of", "Walk once around the pond", "Sleep an hour earlier"]
+# What the model is given to begin with, and what it makes of it.
+SHOWN = example_lines("sad")
+PICTURE = PICTURES[WHEEL.tertiaries.index("alone") % len(PICTURES)]
+LEFT = [verb for verb in VERBS if not any(line.startswith(verb) for line in SHOWN)]
+VERB, NEXT = [LEFT[(WHEEL.tertiaries.index("alone") + n) % len(LEFT)] for n in (0, 1)]
+POEM = [f"{PICTURE} lamp along the stair,", "a kettle hums its single note,", "and warm is all."]
+TIPS = [f"{VERB} the friend you thought of", "Walk once around the pond", "Sleep an hour earlier"]
 CLOSING = "What you carry is seen."
-WHOLE = page((*POEM, *TIPS, CLOSING, "hopeful")).removeprefix(page(()))
+FIRST = page(POEM).removeprefix(f"{page(())} {PICTURE}")
+REST = page((*POEM, *TIPS, CLOSING)).removeprefix(f"{page(POEM)} {VERB}")
+BEGUN = [f"{page(())} {PICTURE}", f"{page(POEM)} {VERB}"]
 CAP = 140
 
 
@@ -91,116 +103,106 @@ async def written(
 
 
 @pytest.mark.parametrize("piece", [1, 3, 1000])
-async def test_a_good_page_takes_one_request_however_it_comes_in_pieces(piece: int) -> None:
-    model, heard = Scripted([WHOLE], piece), list[tuple[int, str]]()
+async def test_a_good_page_takes_two_requests_however_it_comes_in_pieces(piece: int) -> None:
+    model, heard = Scripted([FIRST, REST], piece), list[tuple[int, str]]()
     found = await written(model, heard)
-    assert found == {"poem": POEM, "tips": TIPS, "closing": CLOSING, "tone": "hopeful"}
+    assert found == {"poem": POEM, "tips": TIPS, "closing": CLOSING, "tone": tone_of(PLACE)}
     assert heard == list(enumerate([*POEM, *TIPS, CLOSING]))
-    (asked,) = model.asked
-    assert (asked["begun"], asked["cap"], asked["warmer"]) == ("Poem\n1.", CAP, WARMER)
+    assert [asked["begun"] for asked in model.asked] == BEGUN
+    assert {(asked["cap"], asked["warmer"]) for asked in model.asked} == {(CAP, WARMER)}
+    assert model.stopped == [], "the engine ends each by itself"
 
 
-async def test_a_model_that_ends_with_its_closing_has_ended_the_page() -> None:
-    model = Scripted([WHOLE.split("\nTone")[0]])
-    assert (await written(model))["closing"] == CLOSING
+async def test_a_model_that_writes_the_whole_page_at_once_is_not_asked_again() -> None:
+    model = Scripted([f"{FIRST.removesuffix('4')}{TIPS[0]}\n{REST.partition(chr(10))[2]}"])
+    model.ends = False
+    assert (await written(model))["tips"] == TIPS
     assert len(model.asked) == 1
 
 
-async def test_a_page_without_a_tone_has_the_tone_of_its_primary() -> None:
-    model = Scripted([WHOLE.replace("hopeful", "gloomy")])
-    assert (await written(model))["tone"] == TONES["sad"]
-    assert set(TONES) == set(WHEEL.primaries)
-
-
 async def test_a_model_that_goes_on_and_on_is_stopped() -> None:
-    model = Scripted([f"{WHOLE}\n" + "And then I went on.\n" * 500])
+    model = Scripted([FIRST, f"{REST}\n" + "And then I went on.\n" * 500], ends=False)
     await written(model)
-    assert model.stopped == ["Poem\n1."]
+    assert model.stopped == BEGUN[1:]
 
 
 async def test_a_model_that_ends_early_is_asked_for_the_rest() -> None:
-    first = WHOLE.split("\nTips")[0] + "\nTips\na. Walk half a wa"
-    model = Scripted([first, f" it down somewhere\nb. {TIPS[1]}\nc. {TIPS[2]}\n", f" {CLOSING}\n"])
+    model = Scripted([FIRST, f" half a wa\n5 {TIPS[1]}\n6 {TIPS[2]}", f" {CLOSING}\n"])
+    model.texts[1] = REST.rpartition("\n")[0] + "\n7 What you ca"
     found = await written(model)
-    assert found["tips"][1:] == TIPS[1:], "what was cut off in the middle is not taken"
-    assert found["tips"][0].split()[0] in VERBS
-    assert found["tips"][0].endswith(" it down somewhere")
+    before, opening = model.asked[2]["begun"].split(f"\n{LINE_MARKS[-1]} ")
+    assert (f"{before}\n{LINE_MARKS[-1]}", opening) == (page((*POEM, *TIPS)), CLOSINGS[0])
+    assert found["closing"] == f"{opening} {CLOSING}", "what was cut off in the middle is not taken"
     assert [asked["attempt"] for asked in model.asked] == [0, 1, 2]
-    assert model.asked[1]["begun"].rsplit(" ", 1)[0] == page(POEM)
-    before, opening = model.asked[2]["begun"].rsplit(" ", 1)
-    assert (before, opening in CLOSINGS) == (page((*POEM, *found["tips"])), True)
-    assert found["closing"] == f"{opening} {CLOSING}"
     assert [asked["cap"] for asked in model.asked] == [CAP, CAP, CAP // 2]
 
 
 async def test_only_the_line_that_will_not_do_is_written_anew() -> None:
-    bad = WHOLE.replace(POEM[1], "You are worthless to them")
-    model, heard = Scripted([bad, f" {POEM[1]}\nand so it goes on\n"]), list[tuple[int, str]]()
+    bad = FIRST.replace(POEM[1], "You are worthless to them")
+    model, heard = Scripted([bad, " sky is wide\nand so on\n", REST]), list[tuple[int, str]]()
     found = await written(model, heard)
-    assert found["poem"] == [POEM[0], POEM[2], POEM[1].rstrip(",")]
-    assert (found["tips"], found["closing"], found["tone"]) == (TIPS, CLOSING, "hopeful")
-    assert [at for at, _ in heard] == [0, 1, 3, 4, 5, 6, 2]
-    assert model.asked[1]["begun"] == page([POEM[0], POEM[2]])
+    assert found["poem"][:2] == [POEM[0], POEM[2]]
+    assert found["poem"][2].endswith(" sky is wide")
+    assert [at for at, _ in heard] == [0, 1, 2, 3, 4, 5, 6]
+    assert model.asked[1]["begun"].startswith(f"{page([POEM[0], POEM[2]])} ")
     assert model.asked[1]["stop"] == ["\n"], "it ends by itself with the line"
 
 
+async def test_what_comes_to_nothing_twice_is_written_anew_as_a_whole() -> None:
+    bad = FIRST.replace(POEM[1], "You are worthless to them")
+    again = " moon is up,\n2 a boat goes out,\n3 and the tide with it.\nTips\n4"
+    model = Scripted([bad, " ...\n", again, REST])
+    found = await written(model)
+    assert model.asked[2]["begun"].startswith(page(())), "its first line too"
+    assert found["poem"][:2] == [POEM[0], POEM[2]], "what is good stays"
+    assert found["poem"][2].endswith(" moon is up")
+
+
 async def test_a_model_that_does_not_end_where_it_is_told_to_is_stopped() -> None:
-    bad = WHOLE.replace(POEM[1], "You are worthless to them")
-    model = Scripted([bad, f" {POEM[1]}\nand so it goes on\n"], ends=False)
-    assert (await written(model))["poem"][2] == POEM[1].rstrip(",")
-    assert model.stopped[-1] == model.asked[1]["begun"]
+    bad = FIRST.replace(POEM[1], "You are worthless to them")
+    model = Scripted([bad.removesuffix("Tips\n4"), " sky is wide\nand so on\n", REST], ends=False)
+    assert (await written(model))["poem"][2].endswith(" sky is wide")
+    assert model.stopped[0] == model.asked[1]["begun"]
 
 
 @pytest.mark.parametrize("telling", ["I will be your friend", "You are loved", "It's alright"])
-async def test_a_tip_that_tells_is_broken_off_and_begun_with_a_verb_no_example_begins_with(
-    telling: str,
-) -> None:
-    bad = WHOLE.replace(TIPS[1], telling)
-    rest = f" a walk along the shore\nc. {TIPS[2]}\nClosing: {CLOSING}\nTone: calm"
-    model = Scripted([bad, rest])
+async def test_a_tip_that_tells_is_broken_off_and_begun_with_another_verb(telling: str) -> None:
+    rest = f" a walk along the shore\n6 {TIPS[2]}\nClosing\n7 {CLOSING}"
+    model = Scripted([FIRST, REST.replace(TIPS[1], telling), rest])
     found = await written(model)
-    before, verb = model.asked[1]["begun"].rsplit(" ", 1)
-    assert (before, verb in VERBS) == (page((*POEM, TIPS[0])), True)
-    assert found["tips"] == [TIPS[0], f"{verb} a walk along the shore", TIPS[2]]
-    assert (found["closing"], found["tone"]) == (CLOSING, "calm"), "the page went on from there"
-    assert [asked["cap"] for asked in model.asked] == [CAP, CAP]
-    assert not any(line.startswith(verb) for line in example_lines("sad"))
+    assert model.asked[2]["begun"] == f"{page((*POEM, TIPS[0]))} {NEXT}"
+    assert found["tips"] == [TIPS[0], f"{NEXT} a walk along the shore", TIPS[2]]
+    assert found["closing"] == CLOSING, "the page went on from there"
+    assert not any(line.startswith((VERB, NEXT)) for line in SHOWN)
 
 
 async def test_after_a_few_tries_tips_that_tell_are_heard_out_and_taken_at_last() -> None:
-    model = Scripted(
-        [f"{WHOLE.split('Tips')[0]}Tips\na. The sea is there\n", " I am.\nb. The sky is\n"]
-    )
-    model.texts.append(
-        f" a song\nb. The sky will be there\nc. The sea will too\nClosing: {CLOSING}\n"
-    )
+    telling = f" a song\n5 The sky will be there\n6 The sea will too\nClosing\n7 {CLOSING}"
+    model = Scripted([FIRST, telling, telling])
     found = await written(model)
-    assert found["tips"][1].endswith(" a song")
-    assert found["tips"][2] == "The sky will be there"
+    assert found["tips"] == [f"{VERB} a song", f"{NEXT} a song", "The sky will be there"]
     assert len(model.asked) == IMPATIENT + 1
 
 
 async def test_a_poem_without_an_end_is_ended_and_the_tips_begun() -> None:
-    endless = WHOLE.replace("\nTips", "\n4. and on it goes,\n5. and on,\nTips")
-    rest = f" the shore\nb. {TIPS[1]}\nc. {TIPS[2]}\nClosing: {CLOSING}\n"
-    model = Scripted([endless, rest])
+    endless = FIRST.replace("\nTips", "\n4 and on it goes,\n5 and on,\nTips")
+    model = Scripted([endless, REST])
     assert (await written(model))["poem"] == POEM
-    assert model.asked[1]["begun"].rsplit(" ", 1)[0] == page(POEM)
+    assert model.asked[1]["begun"] == BEGUN[1]
 
 
 async def test_copies_of_the_examples_are_taken_when_nothing_better_comes() -> None:
-    copy = sorted(line for line in example_lines("sad") if line.endswith((",", ";")))[0]
-    model = Scripted([WHOLE.replace(POEM[2], copy), f" {copy}\n"])
-    assert (await written(model))["poem"] == [*POEM[:2], copy.rstrip(",;")]
-    assert [asked["attempt"] for asked in model.asked] == [0, 1], "one more try was enough to see"
+    copy = next(line for line in sorted(SHOWN) if line.startswith("Your love"))
+    model = Scripted([FIRST, REST.replace(CLOSING, copy), " ...\n"])
+    assert (await written(model))["closing"] == copy.rstrip(",;")
+    assert [asked["attempt"] for asked in model.asked] == [0, 1, 2], "one more try was enough"
 
 
-@pytest.mark.parametrize("text", ["", "...\n", "\n\n\n", "You are worthless\n" * 9, "Tone: warm"])
+@pytest.mark.parametrize("text", ["", "...\n", "\n\n\n", "You are worthless\n" * 9, " die"])
 async def test_a_model_that_cannot_is_given_up_and_the_last_fault_said(text: str) -> None:
     model, heard = Scripted([text]), list[tuple[int, str]]()
-    with pytest.raises(
-        AnswerInvalid, match=r"m:1 wrote no usable line in 10 tries.*Nothing was sto"
-    ):
+    said = rf"m:1 wrote no usable line in {REQUESTS} tries.*Nothing was sto"
+    with pytest.raises(AnswerInvalid, match=said):
         await written(model, heard)
     assert len(model.asked) == REQUESTS
     assert heard == []

@@ -2,9 +2,15 @@
 
 import pytest
 
+from refrain_sidecar.enrichment.schemas import TONES
 from refrain_sidecar.enrichment.stage2.draft import CHARS, Draft
 from refrain_sidecar.enrichment.stage2.writing import check_writing
-from refrain_sidecar.enrichment.stage2.writing_prompt import example_lines, line_messages, page
+from refrain_sidecar.enrichment.stage2.writing_prompt import (
+    example_lines,
+    line_messages,
+    page,
+    tone_of,
+)
 from refrain_sidecar.enrichment.wheel import WHEEL, Place
 
 GRATEFUL = Place("happy", "grateful", "thankful")
@@ -18,11 +24,10 @@ def test_every_example_is_an_answer_that_would_be_accepted(primary: str) -> None
     for example in examples:
         draft = Draft(())
         going = [draft.read(line) for line in example.split("\n")]
-        assert going == [True] * 9 + [False], "the tone ends it"
+        assert all(going)
         assert (draft.open, draft.fault) == (None, "")
-        written = draft.written("no tone")
-        check_writing(written)
-        assert page((*draft.before, written["tone"])) == example
+        check_writing(draft.written(TONES[0]))
+        assert page(draft.before) == example
         assert set(draft.before) <= example_lines(primary)
 
 
@@ -41,8 +46,12 @@ def test_what_is_named_already_is_not_named_again() -> None:
 
 def test_a_page_stops_at_the_mark_of_what_comes_next() -> None:
     lines = [f"line {at}" for at in range(len(CHARS))]
-    assert page(()) == "Poem\n1."
-    assert page(lines[:3]) == "Poem\n1. line 0\n2. line 1\n3. line 2\nTips\na."
-    assert page(lines[:6]).endswith("c. line 5\nClosing:")
-    assert page(lines).endswith("Closing: line 6\nTone:")
-    assert page((*lines, "warm")).endswith("Tone: warm")
+    assert page(()) == "Poem\n1"
+    assert page(lines[:3]) == "Poem\n1 line 0\n2 line 1\n3 line 2\nTips\n4"
+    assert page(lines[:6]).endswith("6 line 5\nClosing\n7")
+    assert page(lines).endswith("Closing\n7 line 6")
+
+
+def test_the_tone_is_that_of_the_nearest_example() -> None:
+    assert (tone_of(GRATEFUL), tone_of(Place("happy", "excited", "eager"))) == ("warm", "bright")
+    assert {tone_of(place) for place in WHEEL.places} <= set(TONES)

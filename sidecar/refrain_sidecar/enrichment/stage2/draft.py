@@ -11,18 +11,25 @@ from collections.abc import Callable, Collection
 
 from refrain_sidecar.enrichment import schemas
 from refrain_sidecar.enrichment.results import PostEnrichment
-from refrain_sidecar.enrichment.stage2.writing import TooLong, check_line, check_tip, cut, tidy
+from refrain_sidecar.enrichment.stage2.writing import (
+    TooLong,
+    check_closing,
+    check_line,
+    check_tip,
+    cut,
+    tidy,
+)
 
 # The places of a page, and the longest each line may be.
 CHARS = (*[schemas.LINE_CHARS] * 3, *[schemas.TIP_CHARS] * 3, schemas.CLOSING_CHARS)
 BLOCKS = {"poem": range(3), "tips": range(3, 6), "closing": range(6, 7)}
 _CLOSING = BLOCKS["closing"].start
-_HEADING = re.compile(r"\W*(poem|tips|closing|tone)\b\W*", re.IGNORECASE)
-_NUMBER = re.compile(r"\A\s*(\d+|[a-d])\s*[.):]\s*")
+_HEADING = re.compile(r"\W*(poem|tips|closing)\b\W*", re.IGNORECASE)
+_NUMBER = re.compile(r"\A\s*(\d+\s*[.):]?|[a-d]\s*[.):])\s+")
 
 
 class Draft:
-    """Seven places for lines and one for the tone. `told` hears of each line as it is kept.
+    """Seven places for lines. `told` hears of each line as it is kept.
 
     `shown` are lines the model has seen: copied, they are taken only if nothing better comes.
     """
@@ -31,7 +38,6 @@ class Draft:
         self, shown: Collection[str], told: Callable[[int, str], None] = lambda at, line: None
     ) -> None:
         self.lines: list[str | None] = [None] * len(CHARS)
-        self.tone: str | None = None
         self.fault = ""
         self._shown = shown
         self._told = told
@@ -58,9 +64,6 @@ class Draft:
         if heading is not None:
             name = heading.group(1).lower()
             line = line[heading.end() :]
-            if name == "tone":
-                self._read_tone(line)
-                return False
             self._block = BLOCKS[name]
         elif self._block.start == _CLOSING and self.lines[_CLOSING] is not None:
             return False
@@ -80,12 +83,12 @@ class Draft:
                 self._keep(at, line)
 
     def written(self, tone: str) -> PostEnrichment:
-        """The page, when nothing is open. `tone` is that of a page that names none."""
+        """The page, when nothing is open."""
         lines = [line for line in self.lines if line is not None]
         *poem, last = lines[:3]
         *tips, closing = lines[3:]
         poem.append(unended(last))
-        return PostEnrichment(poem=poem, tips=tips, closing=closing, tone=self.tone or tone)
+        return PostEnrichment(poem=poem, tips=tips, closing=closing, tone=tone)
 
     @property
     def _kept(self) -> set[str]:
@@ -113,6 +116,8 @@ class Draft:
             check_line(line, self._shown)
             if self._block is BLOCKS["tips"]:
                 check_tip(line)
+            elif self._block is BLOCKS["closing"]:
+                check_closing(line)
         except ValueError as error:
             self.fault = str(error)
             self._poor.append((self._block, line))
@@ -125,11 +130,6 @@ class Draft:
     def _keep(self, at: int, line: str) -> None:
         self.lines[at] = line
         self._told(at, line)
-
-    def _read_tone(self, line: str) -> None:
-        word = line.strip(" .\n").lower()
-        if word in schemas.TONES:
-            self.tone = word
 
 
 def block_of(at: int) -> range:

@@ -1,18 +1,18 @@
 """Stage 2 line by line: how any model, however small, writes to a feeling in a form.
 
 Bound to JSON, SmolLM2-135M failed the form in two of three answers; in plain lines it keeps it. One
-request writes the whole page, each further one begins at the first line that would not do. Every
-one continues the same prompt, so the engine has most of it in its KV cache.
+request writes the poem and one the rest, each further one begins at the first line that would not
+do. Every one continues the same prompt, so the engine has most of it in its KV cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
-from itertools import cycle, repeat
+from itertools import cycle, islice
 from types import MappingProxyType
 
-from refrain_sidecar.enrichment import schemas
 from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.phase import Phase
@@ -25,36 +25,31 @@ from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.ollama.messages import Message
 
 SAMPLING = MappingProxyType({"repeat_penalty": 1.1, "repeat_last_n": 64})
-# A tip says what to do, which a small model forgets ("I will be your friend"): once one was
-# refused, the next begins with one of these that begins no example.
+# How lines begin, so that a small model does not forget what they are for. A poem that begins with
+# a thing becomes a picture; one that begins with "I" or "You" easily a quarrel.
+PICTURES = ("The", "A", "On the", "Under the", "Outside, the", "Along the")
+# A tip says what to do.
 VERBS = (
-    *("Take", "Write", "Breathe", "Call", "Look", "Find", "Listen", "Make", "Give", "Remember"),
-    *("Sit", "Rest", "Go", "Share", "Talk", "Try", "Step", "Put", "Name", "Choose", "Keep"),
-    *("Read", "Watch", "Speak", "Smile", "Thank", "Eat", "Drink", "Sleep", "Ask", "Say", "Let"),
+    *("Take", "Write", "Breathe", "Look", "Find", "Listen", "Make", "Give", "Remember", "Sit"),
+    *("Go", "Share", "Talk", "Try", "Step", "Choose", "Keep", "Read", "Watch", "Speak", "Smile"),
+    *("Thank", "Ask", "Call", "Let"),
 )
-# And a closing line, which comes again as it was unless it begins otherwise.
-CLOSINGS = ("May", "Let", "There is", "Be")
+# A closing line comes again as it was unless it begins otherwise.
+CLOSINGS = ("May you find", "There is", "Be", "Let")
 # Requests have a fixed cost, and after so many a person has waited long enough.
-REQUESTS = 10
+REQUESTS = 5
+# Asked so often for a block, the model writes all of it anew: three lines of which one may do.
+ANEW = 2
 # Each has another seed and is a little warmer, so that it does not say the same again.
 WARMER = 0.1
 # In the first of them a tip is broken off that only tells something: it would not be taken.
 IMPATIENT = 2
-# The tone of a page whose own was not read: the one the examples of its primary take.
-TONES = MappingProxyType(
-    {
-        "happy": "warm",
-        "strong": "steady",
-        "peaceful": "calm",
-        "sad": "tender",
-        "angry": "gentle",
-        "fearful": "soothing",
-    }
-)
-# How a page may end, and a line that is whole though no other follows.
-_LAST = (".", "!", "?", *schemas.TONES)
 
-_HEADINGS = ("\nTips", "\nClosing")
+# How a page may end, and a line that is whole though no other follows.
+_LAST = (".", "!", "?")
+_HEADINGS = ("\nPoem", "\nTips", "\nClosing")
+# What a model writes that has more to say in a block than there is room for.
+_TOO_MANY = {BLOCKS["poem"]: "\n4", BLOCKS["tips"]: "\n7", BLOCKS["closing"]: "\n8"}
 _TELLING_TIPS = tuple(
     f"\n{mark.split()[-1]} {word}{end}"
     for mark in writing_prompt.LINE_MARKS[BLOCKS["tips"].start : BLOCKS["tips"].stop]
@@ -97,21 +92,26 @@ async def write_lines(
     messages = writing_prompt.line_messages(place, invoked, phase)
     shown = writing_prompt.example_lines(place.primary)
     verbs = [verb for verb in VERBS if not any(line.startswith(verb) for line in shown)]
+    number = WHEEL.tertiaries.index(place.tertiary)
     openings = {
-        BLOCKS["poem"]: repeat(""),
-        BLOCKS["tips"]: iter(verbs),
-        BLOCKS["closing"]: cycle(CLOSINGS),
+        BLOCKS["poem"]: _from(PICTURES, number),
+        BLOCKS["tips"]: _from(verbs, number),
+        BLOCKS["closing"]: _from(CLOSINGS, 0),
     }
     draft = Draft(shown, told)
+    asked: Counter[range] = Counter()
     for attempt in range(REQUESTS):
         at = draft.open
         if at is None:
             break
-        # Either the rest of the page is written, or what is left of a block.
+        # The poem by itself, and then the rest of the page; or what is left of a block.
         block = block_of(at)
-        onwards = draft.lines[-1] is None and block is not BLOCKS["closing"]
-        opening = next(openings[block]) if attempt else ""
-        begun = f"{writing_prompt.page(draft.before)} {opening}".rstrip()
+        onwards = not attempt or (draft.lines[-1] is None and block is BLOCKS["tips"])
+        opening = next(openings[block])
+        anew = asked[block] >= ANEW
+        asked[block] += 1
+        before = draft.before[: block.start] if anew else draft.before
+        begun = f"{writing_prompt.page(before)} {opening}"
         draft.begin(at)
         written = asking.text(
             engine,
@@ -119,19 +119,21 @@ async def write_lines(
             cap=cap if onwards else cap // 2,
             attempt=attempt,
             warmer=WARMER,
-            sampling={**SAMPLING, "stop": stops(draft, block, onwards, attempt)},
+            sampling={**SAMPLING, "stop": stops(draft, block, onwards, anew, attempt)},
         )
         line = opening
         async with aclosing(written) as pieces:
             async for piece in pieces:
                 *whole, line = (line + piece).split("\n")
+                if whole and whole[0] and not _goes_on(whole[0], opening):
+                    whole[0] = ""
                 if not all(draft.read(one) for one in whole):
                     break
                 if not onwards and None not in draft.lines[block.start : block.stop]:
                     break
             else:
                 # The model ended it, or the cap did, in the middle of a word perhaps.
-                if line.rstrip().endswith(_LAST):
+                if line.rstrip().endswith(_LAST) and _goes_on(line, opening):
                     draft.read(line)
         if attempt:
             # The requests that are left are for what nothing was found for.
@@ -142,16 +144,27 @@ async def write_lines(
             f"{engine.model} wrote no usable line in {REQUESTS} tries: {draft.fault}. Nothing was "
             "stored. Try again, or choose a larger model in perf_config.json (inference.model)."
         )
-    return draft.written(TONES[place.primary])
+    return draft.written(writing_prompt.tone_of(place))
 
 
-def stops(draft: Draft, block: range, onwards: bool, attempt: int) -> list[str]:
+def _from(words: Sequence[str], first: int) -> Iterator[str]:
+    """`words` again and again; not the same one first for every feeling."""
+    return islice(cycle(words), first % len(words), None)
+
+
+def _goes_on(line: str, opening: str) -> bool:
+    """Whether the model had something to add to how we began."""
+    return any(char.isalpha() for char in line.removeprefix(opening))
+
+
+def stops(draft: Draft, block: range, onwards: bool, anew: bool, attempt: int) -> list[str]:
     """What the engine is to end at by itself: stopping it from here takes as long as some tokens.
 
-    `block` is being filled; `onwards` is whether the rest of the page is written after it.
+    `block` is being filled; `onwards`: the rest of the page is written after it; `anew`: all of it
+    is written once more.
     """
-    if onwards:
-        return [*writing_prompt.TOO_MANY, *(_TELLING_TIPS if attempt < IMPATIENT else ())]
-    if draft.lines[block.start : block.stop].count(None) == 1:
+    if onwards and block is BLOCKS["tips"]:
+        return [_TOO_MANY[BLOCKS["closing"]], *(_TELLING_TIPS if attempt < IMPATIENT else ())]
+    if not anew and draft.lines[block.start : block.stop].count(None) == 1:
         return ["\n"]
-    return [*writing_prompt.TOO_MANY, *_HEADINGS]
+    return [_TOO_MANY[block], *_HEADINGS]

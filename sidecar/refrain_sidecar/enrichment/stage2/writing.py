@@ -32,7 +32,8 @@ _UNKIND = re.compile(
     r"|(not|\w+n['’]t) be proud|(born|be|being|are|am) wrong|wrong (you are|with (me|you))"
     r"|darkness of|darkest place|only (friend|companion|hope|one who (loves|cares))"
     r"|made you (sad|angry|cry)|see your face|giving up|amends with me|worthy of my"
-    r"|left ((to be )?alone|behind|to my own)|just walk away|but you are"
+    r"|left ((to be )?alone|behind|to (my|your) own)|leave me|burn (you|me)|just walk away"
+    r"|but you are|not here( to| for)?|burden (that )?(is|are) you|heart is broken"
     r"|(not|\w+n['’]t) (tell|ask) me|no[\"”]? to yourself"
     r"|not want to (know|hear)|aren['’]t yours|too much to)\b",
     re.IGNORECASE,
@@ -99,6 +100,12 @@ def check_tip(text: str) -> None:
     """Raises ValueError for a tip that tells something instead of saying what to do."""
     if _TELLING.match(text):
         raise ValueError(f"{text!r} does not say what to do")
+
+
+def check_closing(text: str) -> None:
+    """Raises ValueError for a closing line that asks."""
+    if "?" in text:
+        raise ValueError(f"{text!r} closes nothing")
 
 
 def cut(text: str, chars: int) -> str:

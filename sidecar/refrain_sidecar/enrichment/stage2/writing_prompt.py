@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from refrain_sidecar.enrichment.phase import Phase
 from refrain_sidecar.enrichment.prompts import hash_of
-from refrain_sidecar.enrichment.wheel import Place
+from refrain_sidecar.enrichment.wheel import WHEEL, Place
 from refrain_sidecar.inference.ollama.messages import Message
 
-STAGE2_ID = "stage2/5"
+STAGE2_ID = "stage2/6"
 
 _SYSTEM = (
     "You write to someone about a feeling: a poem of three short lines, three small tips and one "
@@ -35,7 +36,7 @@ def line_messages(place: Place, invoked: Sequence[str], phase: Phase | None) -> 
         asked = _asked(example["feeling"], example["also"], example["phase"])
         messages += [
             Message("user", asked),
-            Message("assistant", page((*_lines_of(example), example["tone"]))),
+            Message("assistant", page(_lines_of(example))),
         ]
     feeling = f"{place.tertiary} ({place.secondary})"
     also = ", ".join(word for word in invoked if word not in (place.tertiary, place.secondary))
@@ -48,23 +49,26 @@ def example_lines(primary: str) -> frozenset[str]:
 
 
 # What stands before each line of a page. Numbers tell a small model where it is; without them it
-# goes on to the next heading too soon. Tips have letters, so that what ends a tip ends no line of
-# the poem.
-LINE_MARKS = (
-    *("Poem\n1.", "2.", "3."),
-    *("Tips\na.", "b.", "c."),
-    "Closing:",
-)
-# What a model writes that has more to say in a block than there is room for.
-TOO_MANY = ("\n4.", "\nd.")
-TONE_MARK = "Tone:"
+# goes on to the next heading too soon. They count on, so that what ends a tip ends no line of the
+# poem; a dot behind each would cost a page half a line's time.
+LINE_MARKS = ("Poem\n1", "2", "3", "Tips\n4", "5", "6", "Closing\n7")
 
 
 def page(lines: Sequence[str]) -> str:
     """A page with its first `lines` filled in, up to the mark of the next one."""
-    marks = (*LINE_MARKS, TONE_MARK)
-    filled = "".join(f"{mark} {line}\n" for mark, line in zip(marks, lines, strict=False))
-    return filled + marks[len(lines)] if len(lines) < len(marks) else filled.rstrip()
+    filled = "".join(f"{mark} {line}\n" for mark, line in zip(LINE_MARKS, lines, strict=False))
+    return filled + LINE_MARKS[len(lines)] if len(lines) < len(LINE_MARKS) else filled.rstrip()
+
+
+def tone_of(place: Place) -> str:
+    """The tone of the example that is nearest to `place`: a model this small takes one over."""
+    here = WHEEL.secondary(place.secondary)
+
+    def distance(example: Mapping[str, Any]) -> float:
+        shown = WHEEL.secondary(example["feeling"].partition(" (")[2].rstrip(")"))
+        return math.dist((shown.valence, shown.arousal), (here.valence, here.arousal))
+
+    return str(min(_examples()[place.primary], key=distance)["tone"])
 
 
 def _lines_of(example: Mapping[str, Any]) -> tuple[str, ...]:
