@@ -30,12 +30,12 @@ SAMPLING = MappingProxyType({"repeat_penalty": 1.1, "repeat_last_n": 64})
 PICTURES = ("The", "A", "On the", "Under the", "Outside, the", "Along the")
 # A tip says what to do.
 VERBS = (
-    *("Take", "Write", "Breathe", "Look", "Find", "Listen", "Make", "Give", "Remember", "Sit"),
+    *("Take", "Write down", "Breathe", "Look", "Find", "Listen", "Make", "Give", "Remember", "Sit"),
     *("Go", "Share", "Talk", "Try", "Step", "Choose", "Keep", "Read", "Watch", "Speak", "Smile"),
     *("Thank", "Ask", "Call", "Let"),
 )
 # A closing line comes again as it was unless it begins otherwise.
-CLOSINGS = ("May you find", "There is", "Be", "Let")
+CLOSINGS = ("May you find", "Be", "You are", "Let")
 # Requests have a fixed cost, and after so many a person has waited long enough.
 REQUESTS = 5
 # Asked so often for a block, the model writes all of it anew: three lines of which one may do.

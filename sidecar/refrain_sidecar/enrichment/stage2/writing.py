@@ -33,7 +33,8 @@ _UNKIND = re.compile(
     r"|darkness of|darkest place|only (friend|companion|hope|one who (loves|cares))"
     r"|made you (sad|angry|cry)|see your face|giving up|amends with me|worthy of my"
     r"|left ((to be )?alone|behind|to (my|your) own)|leave me|burn (you|me)|just walk away"
-    r"|but you are|not here( to| for)?|burden (that )?(is|are) you|heart is broken"
+    r"|but you are|I( am|['’]m) (not|no longer) here|selfish\w*|burden (that )?(is|are) you"
+    r"|heart is broken"
     r"|(not|\w+n['’]t) (tell|ask) me|no[\"”]? to yourself"
     r"|not want to (know|hear)|aren['’]t yours|too much to)\b",
     re.IGNORECASE,
