@@ -34,7 +34,8 @@ _AT_ONCE: Final = 40
 _IN_MEMORY: Final = 1000
 _SAMPLE_S: Final = 5.0
 _PARTS: Final = 6
-_REST_S: Final = 5.0
+# Longer than a connection to upstream is kept that nobody uses.
+_REST_S: Final = 6.0
 _MIB: Final = 1024 * 1024
 _COLD: Final = {"temperature": 0}
 
@@ -164,6 +165,10 @@ async def soak(url: str, proxy: psutil.Process, minutes: float) -> Seen:
         # At rest only what is kept is left: how many are at it at once is the machine's doing.
         wires.close()
         await asyncio.sleep(_REST_S)
+        # They are closed when the next one is needed.
+        await asking.passed()
+        wires.close()
+        await asyncio.sleep(1)
         seen.at_rest.append((proxy.memory_info().rss / _MIB, proxy.num_fds()))
     return seen
 
