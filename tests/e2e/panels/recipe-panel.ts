@@ -11,6 +11,9 @@ export interface ShownText {
   readonly text: string;
 }
 
+/** The state noted when a button is pressed. */
+export const CLICKED = 'clicked';
+
 /** What Refrain: Run Recipe… shows beside the text. */
 export class RecipePanel {
   readonly #view: Webview;
@@ -59,16 +62,18 @@ export class RecipePanel {
   async watch(): Promise<() => Promise<ShownText[]>> {
     const page = await this.#view.get(ids.panel);
     const seen = await page.evaluateHandle(
-      ({ ownerDocument: document }, { panel, answer }) => {
+      ({ ownerDocument: document }, { panel, answer, clicked }) => {
         const shown: ShownText[] = [];
         const find = (id: string): HTMLElement | null => document.querySelector(`[data-testid="${id}"]`);
         const look = (): void => {
           shown.push({ at: Date.now(), state: find(panel)?.dataset['state'] ?? '', text: find(answer)?.textContent ?? '' });
         };
         new MutationObserver(look).observe(document.body, { attributes: true, childList: true, characterData: true, subtree: true });
+        const note = (): number => shown.push({ at: Date.now(), state: clicked, text: '' });
+        document.addEventListener('click', note, { capture: true });
         return shown;
       },
-      { panel: ids.panel, answer: ids.answer },
+      { panel: ids.panel, answer: ids.answer, clicked: CLICKED },
     );
     return () => seen.evaluate((shown) => shown);
   }

@@ -29,7 +29,7 @@ _UNKIND = re.compile(
     r"|never (forgive|(be )?erased)"
     r"|no (choice|will|way out|escape|future|hope|love)|without (a heart|hope|(having )?love)"
     r"|(am|are) no more than|deserve what|take (everything|all) you|much you deserve|too proud"
-    r"|(not|\w+n['’]t) be proud|(born|be|being|are|am) wrong|wrong (you are|with (me|you))"
+    r"|(not|\w+n['’]t)( to)? be proud|(born|be|being|are|am) wrong|wrong (you are|with (me|you))"
     r"|darkness of|darkest place|only (friend|companion|hope|one who (loves|cares))"
     r"|made you (sad|angry|cry)|see your face|giving up|amends with me|worthy of my"
     r"|left ((to be )?alone|behind|to (my|your) own)|leave me|burn (you|me)|just walk away"
