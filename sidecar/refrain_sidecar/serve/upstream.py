@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import suppress
 
 import httpx
 
@@ -14,6 +16,10 @@ _TIMEOUT = httpx.Timeout(None, connect=5.0)
 _NOT_SENT_ON = frozenset({b"host", b"refrain-cache", b"refrain-sample", b"expect"})
 # What may carry the proxy's own key.
 _KEYS = frozenset({b"authorization", b"x-api-key"})
+
+
+# The first of httpcore's events that a connection is there for.
+_CONNECTED = "send_request_headers.started"
 
 
 class UnreachableError(Exception):
@@ -42,9 +48,12 @@ class Upstream:
         self._http = httpx.AsyncClient(
             timeout=_TIMEOUT, limits=limits, trust_env=False, follow_redirects=False
         )
+        self._given_up: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._given_up:
+            await asyncio.wait(self._given_up)
         await self._http.aclose()
 
     async def open(
@@ -63,11 +72,25 @@ class Upstream:
         sent = [pair for pair in end_to_end(headers) if pair[0] not in dropped]
         if self._key is not None:
             sent.append((b"authorization", b"Bearer " + self._key.encode()))
-        request = httpx.Request(method, url, headers=sent, content=content)
+        connected = asyncio.Event()
+
+        async def trace(event: str, _: object) -> None:
+            if event.endswith(_CONNECTED):
+                connected.set()
+
+        request = httpx.Request(
+            method, url, headers=sent, content=content, extensions={"trace": trace}
+        )
+        sending = asyncio.ensure_future(self._http.send(request, stream=True))
         try:
-            return await self._http.send(request, stream=True)
+            return await asyncio.shield(sending)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
+        except asyncio.CancelledError:
+            given_up = asyncio.ensure_future(_give_up(sending, connected))
+            self._given_up.add(given_up)
+            given_up.add_done_callback(self._given_up.discard)
+            raise
 
     async def body_of(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """What upstream sends, as it comes. Raises UnreachableError if it breaks off."""
@@ -86,3 +109,14 @@ class Upstream:
                 unsent=True,
             )
         return UnreachableError(f"the engine at {self.base_url} broke off ({said})")
+
+
+async def _give_up(sending: asyncio.Future[httpx.Response], connected: asyncio.Event) -> None:
+    """End a request at once, but never a connection in the making: httpcore 1.0 would lose it, open
+    on both sides for ever."""
+    waiting = asyncio.ensure_future(connected.wait())
+    await asyncio.wait((sending, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    sending.cancel()
+    with suppress(asyncio.CancelledError, httpx.TransportError):
+        await (await sending).aclose()

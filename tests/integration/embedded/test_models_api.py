@@ -14,6 +14,7 @@ import pytest
 from refrain_sidecar.inference.embedded.catalogue import Catalogue
 from refrain_sidecar.inference.embedded.llama import LONGEST_TOKEN
 from refrain_sidecar.inference.models import installed
+from refrain_sidecar.inference.models.manifest import manifest
 
 MODEL = "smollm2:135m"
 
@@ -44,7 +45,7 @@ async def test_tags_name_the_weights_by_their_digest(
     client: httpx.AsyncClient, data_dir: Path
 ) -> None:
     [model] = (await client.get("/api/tags")).json()["models"]
-    weights = next((data_dir / "models").glob("*.gguf"))
+    weights = data_dir / "models" / manifest().weights.filename
     assert model["name"] == model["model"] == MODEL
     assert model["size"] == weights.stat().st_size
     with weights.open("rb") as file:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from refrain_sidecar.inference.embedded import EmbeddedProcess, EmbeddedStartFailed
+from refrain_sidecar.inference.models.manifest import manifest
 
 
 async def gone(pid: int) -> None:
@@ -86,7 +87,7 @@ async def test_a_failed_start_says_why(tmp_path: Path, monkeypatch: pytest.Monke
 async def test_weights_that_are_no_model_are_told_to_the_client(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weights = next((data_dir / "models").glob("*.gguf"))
+    weights = data_dir / "models" / manifest().weights.filename
     head = weights.read_bytes()[: 1 << 22]
     broken = tmp_path / "models" / weights.name
     broken.parent.mkdir()

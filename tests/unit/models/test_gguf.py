@@ -46,6 +46,7 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 2**60), "a text of"),
         (b"PK\x03\x04", "is not a GGUF file"),
         (b"GGUF" + struct.pack("<IQQ", 9, 0, 0), "version 9"),
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("a") + struct.pack("<I", 99), "type 99"),

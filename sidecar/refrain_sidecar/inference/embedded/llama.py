@@ -19,7 +19,7 @@ import httpx
 from attrs import frozen
 
 from refrain_sidecar.inference.embedded.failures import ContextExceeded, EngineFailure
-from refrain_sidecar.inference.models.quick_form import loadable
+from refrain_sidecar.inference.models.quick_form import Loadable, loadable
 from refrain_sidecar.inference.ollama.lines import LineSplitter
 
 # Tokens of a prompt read at a time. A cancelled request is noticed after the batch it is in and
@@ -165,7 +165,8 @@ def _start(model: Path, loading: Loading, key: str) -> Any:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    files = loadable(model)
+    # Vectors are compared with those of other engines, so their weights stay as they came.
+    files = Loadable(model) if loading.embedding else loadable(model)
     params.model.path = str(files.weights)
     if files.adapter is not None:
         adapter = xllamacpp.CommonAdapterLoraInfo()

@@ -28,6 +28,8 @@ _SCALARS = {
 _FLOAT, _STRING, _ARRAY = 6, 8, 9
 _MAGIC = b"GGUF"
 _ALIGNMENT = 32
+# Chat templates, the longest texts there are, have some thousand bytes.
+_LONGEST_TEXT = 1 << 24
 
 
 @frozen
@@ -147,7 +149,10 @@ def _value(file: BinaryIO, kind: int) -> Any:
 
 
 def _string(file: BinaryIO) -> str:
-    return file.read(_count(file)).decode("utf-8", errors="replace")
+    length = _count(file)
+    if length > _LONGEST_TEXT:
+        raise ValueError(f"the GGUF file {file.name} has a text of {length} bytes")
+    return file.read(length).decode("utf-8", errors="replace")
 
 
 def _text(value: str) -> bytes:
