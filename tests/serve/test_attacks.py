@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import psutil
 from tests.serve.served import MIB, served
 from tests.serve.upstreams import MODEL, hand_made
 
@@ -21,6 +22,7 @@ BODY = json.dumps(
     {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "options": {"seed": 1}}
 ).encode()
 READERS = int(os.environ.get("REFRAIN_SLOW_READERS", "300"))
+LEAVING = 1600
 MUTANTS = int(os.environ.get("REFRAIN_MUTANTS", "1500"))
 
 
@@ -73,6 +75,35 @@ async def test_when_many_slow_readers_of_one_run_leave_upstream_is_left_too(
             async with asyncio.timeout(10):
                 while upstream.open:  # noqa: ASYNC110 - it is in no event's hand
                     await asyncio.sleep(0.01)
+
+
+async def test_clients_that_leave_at_once_leave_no_connection_to_upstream(tmp_path: Path) -> None:
+    chance = random.Random(3)
+
+    async def ask_and_leave(number: int, port: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        message = {"role": "user", "content": f"question {number}"}
+        asked = {"model": MODEL, "messages": [message], "options": {"seed": 1}}
+        writer.write(request(json.dumps(asked).encode()))
+        await asyncio.sleep(chance.random() * 0.02)
+        writer.transport.abort()
+
+    async with hand_made(lines=20) as upstream, served(tmp_path, upstream.url) as proxy:
+        port = int(upstream.url.rpartition(":")[2])
+
+        def connections() -> int:
+            each = psutil.Process(proxy.process.pid).net_connections()
+            return sum(bool(one.raddr) and one.raddr.port == port for one in each)
+
+        for first in range(0, LEAVING, 8):
+            await asyncio.gather(*(ask_and_leave(first + n, proxy.port) for n in range(8)))
+        async with httpx.AsyncClient(base_url=proxy.url, trust_env=False) as http:
+            async with asyncio.timeout(60):
+                # What is kept for the next request is closed with the first that comes later. One is
+                # for that, and two look what is behind the models' names.
+                while connections() > 4:
+                    await asyncio.sleep(2)
+                    await http.get("/api/version")
 
 
 async def test_a_body_too_large_to_be_read_passes_through(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import aclosing
 from typing import Any
 
 from refrain_cache import AsyncCache, Outcome, OwnerFailedError
@@ -158,7 +157,7 @@ class Asking:
         given.append((b"content-length", str(len(body)).encode()))
         upstream = request.engine.upstream
         response = await upstream.open("POST", came.raw_path, given, body)
-        async with aclosing(response):
+        async with upstream.closing(response):
             headers = end_to_end(response.headers.raw)
             if run is not None:
                 run.begin(response.status_code, headers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterable, Coroutine
-from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -79,7 +78,7 @@ class Passing:
             # What streams in can be read only once.
             again = error.unsent or not isinstance(content, AsyncIterable)
             raise UnansweredError(engine, str(error), "fwd=bypass", counting, again) from error
-        async with aclosing(response):
+        async with engine.upstream.closing(response):
             said = None if note is None else f"fwd=bypass; {note}"
             await until_left(came.receive, _forward(came.send, engine.upstream, response, said))
 

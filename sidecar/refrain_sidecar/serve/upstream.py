@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
 
 import httpx
 
@@ -48,12 +49,12 @@ class Upstream:
         self._http = httpx.AsyncClient(
             timeout=_TIMEOUT, limits=limits, trust_env=False, follow_redirects=False
         )
-        self._given_up: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._given_up:
-            await asyncio.wait(self._given_up)
+        if self._ending:
+            await asyncio.wait(self._ending)
         await self._http.aclose()
 
     async def open(
@@ -63,7 +64,7 @@ class Upstream:
         headers: Iterable[tuple[bytes, bytes]],
         content: bytes | AsyncIterable[bytes] | None,
     ) -> httpx.Response:
-        """The answer's beginning; its body is to be read by `body_of`, then closed.
+        """The answer's beginning; its body is to be read by `body_of`, within `closing`.
 
         Raises UnreachableError.
         """
@@ -87,18 +88,32 @@ class Upstream:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         except asyncio.CancelledError:
-            given_up = asyncio.ensure_future(_give_up(sending, connected))
-            self._given_up.add(given_up)
-            given_up.add_done_callback(self._given_up.discard)
+            self._apart(_give_up(sending, connected))
             raise
+
+    @asynccontextmanager
+    async def closing(self, response: httpx.Response) -> AsyncIterator[None]:
+        """Close `response` after the block, to its end even if the block is cancelled: httpcore 1.0
+        would never take its connection back."""
+        try:
+            yield
+        finally:
+            await asyncio.shield(self._apart(response.aclose()))
 
     async def body_of(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """What upstream sends, as it comes. Raises UnreachableError if it breaks off."""
         try:
-            async for chunk in response.aiter_raw():
+            # Not `aiter_raw`, which closes the response where a cancellation would break that off.
+            async for chunk in cast(httpx.AsyncByteStream, response.stream):
                 yield chunk
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
+
+    def _apart(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
 
     def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
         said = str(error) or type(error).__name__
