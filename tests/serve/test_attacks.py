@@ -99,8 +99,8 @@ async def test_clients_that_leave_at_once_leave_no_connection_to_upstream(tmp_pa
             await asyncio.gather(*(ask_and_leave(first + n, proxy.port) for n in range(8)))
         async with httpx.AsyncClient(base_url=proxy.url, trust_env=False) as http:
             async with asyncio.timeout(60):
-                # What is kept for the next request is closed with the first that comes later. One is
-                # for that, and two look what is behind the models' names.
+                # What is kept for the next request is closed with the first that comes later. One
+                # is for that, and two look what is behind the models' names.
                 while connections() > 4:
                     await asyncio.sleep(2)
                     await http.get("/api/version")

@@ -93,12 +93,12 @@ class Upstream:
 
     @asynccontextmanager
     async def closing(self, response: httpx.Response) -> AsyncIterator[None]:
-        """Close `response` after the block, to its end even if the block is cancelled: httpcore 1.0
-        would never take its connection back."""
+        """Close `response` behind the block, apart from what cancels that: httpcore 1.0 would never
+        take its connection back."""
         try:
             yield
         finally:
-            await asyncio.shield(self._apart(response.aclose()))
+            self._apart(response.aclose())
 
     async def body_of(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """What upstream sends, as it comes. Raises UnreachableError if it breaks off."""
@@ -109,11 +109,10 @@ class Upstream:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
 
-    def _apart(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _apart(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-        return task
 
     def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
         said = str(error) or type(error).__name__
