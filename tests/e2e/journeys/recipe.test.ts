@@ -15,13 +15,14 @@ import type { Window } from '../workbench/window.ts';
 
 const NAME = 'one-line';
 const FILE = `${NAME}.recipe.md`;
-// On one line each: an editor would indent further what is typed after an indented line.
+// Its answer must not be the text itself, which would be found again where it was replaced. On one
+// line each: an editor would indent further what is typed after an indented line.
 const RECIPE = `---
 description: A text in one line
 options: { temperature: 0, num_predict: 200, stop: ["\\n"] }
 ---
 ## user
-Say this in one line, as \${input:tone:the tone to say it in}: \${selection}
+\${selection} What happens next, as \${input:tone:the tone to say it in}?
 `;
 const LONG = 'long-story';
 const LONG_RECIPE = `---

@@ -4,6 +4,9 @@ import { limit } from '../harness/limits.ts';
 import { until } from '../harness/until.ts';
 import { selectors } from './selectors.ts';
 
+/** What applies is listed long before. */
+const LISTED_MS = 5_000;
+
 /** The box at the top: the command palette, file search, and every list an extension asks with. */
 export class QuickPick {
   readonly #page: Page;
@@ -14,9 +17,21 @@ export class QuickPick {
 
   /** Runs a command by the title a person reads in the palette. */
   async run(title: string): Promise<void> {
-    await this.#open('F1');
-    await this.#field.fill(`>${title}`);
-    await this.row(title).click({ timeout: limit.editor });
+    // The palette lists what applies when it opens, which may be a moment before the command does.
+    await until(
+      `${title} in the palette`,
+      async () => {
+        await this.#open('F1');
+        await this.#field.fill(`>${title}`);
+        return this.row(title)
+          .click({ timeout: LISTED_MS })
+          .then(
+            () => true,
+            () => false,
+          );
+      },
+      { within: limit.editor },
+    );
   }
 
   /**
