@@ -12,18 +12,18 @@ from refrain_sidecar.enrichment.asking import Asking
 from refrain_sidecar.enrichment.errors import AnswerInvalid
 from refrain_sidecar.enrichment.results import PostEnrichment
 from refrain_sidecar.enrichment.stage2.line_writing import (
-    CLOSINGS,
     IMPATIENT,
-    PICTURES,
     REQUESTS,
     SAMPLING,
-    VERBS,
     WARMER,
     write_lines,
 )
 from refrain_sidecar.enrichment.stage2.writing import check_writing
 from refrain_sidecar.enrichment.stage2.writing_prompt import (
+    CLOSINGS,
     LINE_MARKS,
+    PICTURES,
+    VERBS,
     example_lines,
     page,
     tone_of,

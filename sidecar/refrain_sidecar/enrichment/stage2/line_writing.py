@@ -25,17 +25,6 @@ from refrain_sidecar.inference.choose import Engine
 from refrain_sidecar.inference.ollama.messages import Message
 
 SAMPLING = MappingProxyType({"repeat_penalty": 1.1, "repeat_last_n": 64})
-# How lines begin, so that a small model does not forget what they are for. A poem that begins with
-# a thing becomes a picture; one that begins with "I" or "You" easily a quarrel.
-PICTURES = ("The", "A", "On the", "Under the", "Outside, the", "Along the")
-# A tip says what to do.
-VERBS = (
-    *("Take", "Write down", "Breathe", "Look", "Find", "Listen", "Make", "Give", "Remember", "Sit"),
-    *("Go", "Share", "Talk", "Try", "Step", "Choose", "Keep", "Read", "Watch", "Speak", "Smile"),
-    *("Thank", "Ask", "Call", "Let"),
-)
-# A closing line comes again as it was unless it begins otherwise.
-CLOSINGS = ("May you find", "Be", "You are", "Let")
 # Requests have a fixed cost, and after so many a person has waited long enough.
 REQUESTS = 5
 # Asked so often for a block, the model writes all of it anew: three lines of which one may do.
@@ -91,12 +80,14 @@ async def write_lines(
     """
     messages = writing_prompt.line_messages(place, invoked, phase)
     shown = writing_prompt.example_lines(place.primary)
-    verbs = [verb for verb in VERBS if not any(line.startswith(verb) for line in shown)]
+    verbs = [
+        verb for verb in writing_prompt.VERBS if not any(line.startswith(verb) for line in shown)
+    ]
     number = WHEEL.tertiaries.index(place.tertiary)
     openings = {
-        BLOCKS["poem"]: _from(PICTURES, number),
+        BLOCKS["poem"]: _from(writing_prompt.PICTURES, number),
         BLOCKS["tips"]: _from(verbs, number),
-        BLOCKS["closing"]: _from(CLOSINGS, 0),
+        BLOCKS["closing"]: _from(writing_prompt.CLOSINGS, 0),
     }
     draft = Draft(shown, told)
     asked: Counter[range] = Counter()

@@ -54,6 +54,19 @@ def example_lines(primary: str) -> frozenset[str]:
 LINE_MARKS = ("Poem\n1", "2", "3", "Tips\n4", "5", "6", "Closing\n7")
 
 
+# How lines begin, so that a small model does not forget what they are for. A poem that begins with
+# a thing becomes a picture; one that begins with "I" or "You" easily a quarrel.
+PICTURES = ("The", "A", "On the", "Under the", "Outside, the", "Along the")
+# A tip says what to do.
+VERBS = (
+    *("Take", "Write down", "Breathe", "Look", "Find", "Listen", "Make", "Give", "Remember", "Sit"),
+    *("Go", "Share", "Talk", "Try", "Step", "Choose", "Keep", "Read", "Watch", "Speak", "Smile"),
+    *("Thank", "Ask", "Call", "Let"),
+)
+# A closing line comes again as it was unless it begins otherwise.
+CLOSINGS = ("May you find", "Be", "You are", "Let")
+
+
 def page(lines: Sequence[str]) -> str:
     """A page with its first `lines` filled in, up to the mark of the next one."""
     filled = "".join(f"{mark} {line}\n" for mark, line in zip(LINE_MARKS, lines, strict=False))
@@ -90,4 +103,6 @@ def _examples() -> Mapping[str, Sequence[Mapping[str, Any]]]:
     return examples
 
 
-STAGE2_HASH = hash_of(_SYSTEM, page(()), _ASKED, _ALSO, _TIME, _examples())
+STAGE2_HASH = hash_of(
+    _SYSTEM, LINE_MARKS, _ASKED, _ALSO, _TIME, _examples(), PICTURES, VERBS, CLOSINGS
+)
