@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import count
 
 from attrs import frozen
 
@@ -23,8 +24,9 @@ from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import GenerateRequest
 from refrain_sidecar.inference.ollama.options import frozen_options, stays_loaded
 
-# A run of counting goes on for as long as it is let, with any model.
-PROMPT = "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve,"
+# A run of counting goes on for as long as it is let, with any model. It is read before, as a text
+# is: the threads that write fastest may be too few to read with.
+PROMPT = "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, " * 6
 WARM_UP_TOKENS = 8
 RUN_TOKENS = 64
 # The faster of the runs counts: other work on the machine only ever slows one down.
@@ -129,6 +131,8 @@ async def _ollama_rate(settings: Settings, engine: Engine, threads: int, best: f
 async def _rate(
     settings: Settings, client: OllamaClient, model: str, threads: int, best: float
 ) -> float:
+    runs = count()
+
     async def run(tokens: int) -> float:
         options = {
             **frozen_options(settings.inference, threads),
@@ -138,7 +142,8 @@ async def _rate(
         answer = await client.generate(
             GenerateRequest(
                 model,
-                PROMPT,
+                # Each begins anew, so that nothing of it was read before.
+                f"{next(runs)}: {PROMPT.rstrip()}",
                 raw=True,
                 options=options,
                 keep_alive=stays_loaded(settings.inference),
@@ -149,7 +154,8 @@ async def _rate(
                 f"{model} stopped after {answer.tokens} tokens, too few to measure its speed. "
                 "Calibrate with another model."
             )
-        return answer.tokens / answer.decode_ms * 1000
+        took_ms = answer.prompt_ms + answer.decode_ms
+        return (answer.prompt_tokens + answer.tokens) / took_ms * 1000
 
     warming_up = await run(WARM_UP_TOKENS)
     if warming_up * HOPELESS < best:

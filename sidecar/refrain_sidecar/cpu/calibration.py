@@ -18,7 +18,7 @@ from refrain_sidecar.protocol import EngineName
 
 log = logging.getLogger("refrain.cpu")
 
-FILE_NAME = "cpu-calibration.json"
+FILE_NAME = "cpu-calibrations.json"
 # Two runs of one count differ by about this much on a quiet machine: within it fewer threads win,
 # for they leave more of the machine to its owner.
 TIE = 0.03
@@ -28,7 +28,7 @@ _CONVERTER = Converter()
 
 @frozen
 class Calibration:
-    """Tokens a second for each number of threads, and what they were measured with.
+    """Tokens a second, read and written, for each number of threads, and what with.
 
     `machine` is a `machine_name`, `measured_at` in seconds since the epoch. `load_percent` is how
     busy the machine was with other things between the runs, at its busiest, 0..100.

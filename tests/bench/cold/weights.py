@@ -2,9 +2,9 @@
 
     python -m tests.bench.cold.weights [FILE.gguf …] [--rounds 5] [--threads N]
 
-Beside the fetched file as it is. Each is loaded once and asked in turn with the others. How far
-what they say next diverges from what the fetched file does is told too, in nats over a few
-beginnings.
+Beside the fetched file as it is, also with all threads writing and not only reading, as llama.cpp
+does by itself. Each is loaded once and asked in turn with the others. How far what they say next
+diverges from what the fetched file does is told too, in nats over a few beginnings.
 The last line is one JSON object.
 """
 
@@ -20,9 +20,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
+from unittest.mock import patch
 
 from refrain_sidecar.config.settings import Settings
 from refrain_sidecar.cpu import threads_in_force
+from refrain_sidecar.inference.embedded import llama
 from refrain_sidecar.inference.embedded.llama import LlamaServer, Loading
 from refrain_sidecar.inference.embedded.process import PATIENT_THREADS
 from refrain_sidecar.inference.models import installed
@@ -44,7 +46,11 @@ LIKELIEST = 500
 
 
 async def compare(files: Sequence[Path], rounds: int, threads: int) -> None:
-    servers = {file: await LlamaServer.load(file, Loading(NUM_CTX, threads)) for file in files}
+    with patch.object(llama, "WRITING_SHARE", 1):
+        plain = await LlamaServer.load(files[0], Loading(NUM_CTX, threads))
+    servers = {files[0]: plain}
+    for file in files[1:]:
+        servers[file] = await LlamaServer.load(file, Loading(NUM_CTX, threads))
     taken: dict[Path, list[Mapping[str, Any]]] = {file: [] for file in files}
     try:
         nexts = {file: await _nexts(server) for file, server in servers.items()}
@@ -118,9 +124,10 @@ def main() -> None:
     os.environ.update(PATIENT_THREADS)
     with tempfile.TemporaryDirectory() as folder:
         # Under another name they are nobody's, and loaded as they are.
-        plain = Path(folder) / "as fetched.gguf"
-        plain.symlink_to(found.weights)
-        asyncio.run(compare([plain, found.weights, *asked.files], asked.rounds, asked.threads))
+        plain = [Path(folder) / f"{name}.gguf" for name in ("fetched, all write", "fetched")]
+        for link in plain:
+            link.symlink_to(found.weights)
+        asyncio.run(compare([*plain, found.weights, *asked.files], asked.rounds, asked.threads))
 
 
 if __name__ == "__main__":
