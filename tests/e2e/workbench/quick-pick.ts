@@ -4,8 +4,8 @@ import { limit } from '../harness/limits.ts';
 import { until } from '../harness/until.ts';
 import { selectors } from './selectors.ts';
 
-/** What applies is listed long before. */
-const LISTED_MS = 5_000;
+/** What is there is listed long before. */
+const LISTED_MS = 3_000;
 
 /** The box at the top: the command palette, file search, and every list an extension asks with. */
 export class QuickPick {
@@ -17,21 +17,7 @@ export class QuickPick {
 
   /** Runs a command by the title a person reads in the palette. */
   async run(title: string): Promise<void> {
-    // The palette lists what applies when it opens, which may be a moment before the command does.
-    await until(
-      `${title} in the palette`,
-      async () => {
-        await this.#open('F1');
-        await this.#field.fill(`>${title}`);
-        return this.row(title)
-          .click({ timeout: LISTED_MS })
-          .then(
-            () => true,
-            () => false,
-          );
-      },
-      { within: limit.editor },
-    );
+    await this.#pick(`${title} in the palette`, 'F1', `>${title}`, title);
   }
 
   /**
@@ -66,9 +52,7 @@ export class QuickPick {
   }
 
   async openFile(name: string): Promise<void> {
-    await this.#open('ControlOrMeta+P');
-    await this.#field.fill(name);
-    await this.row(name).click({ timeout: limit.editor });
+    await this.#pick(`${name} among the files`, 'ControlOrMeta+P', name, name);
   }
 
   async goToLine(line: number): Promise<void> {
@@ -98,9 +82,34 @@ export class QuickPick {
     }
   }
 
+  /**
+   * Chooses `row` in the list that `key` opens. It lists what there was when it opened, which may be
+   * a moment before the row, and opened once more while it is open it would show the same.
+   */
+  async #pick(what: string, key: string, typed: string, row: string): Promise<void> {
+    await until(
+      what,
+      async () => {
+        await this.#open(key);
+        await this.#field.fill(typed);
+        if (await passed(this.row(row).click({ timeout: LISTED_MS }))) return true;
+        await this.#page.keyboard.press('Escape');
+        return false;
+      },
+      { within: limit.editor },
+    );
+  }
+
+  /** A page inside the window that was just drawn may swallow a key. */
   async #open(key: string): Promise<void> {
-    await this.#page.keyboard.press(key);
-    await this.#field.waitFor({ timeout: limit.editor });
+    await until(
+      `the box at the top after ${key}`,
+      async () => {
+        await this.#page.keyboard.press(key);
+        return passed(this.#field.waitFor({ timeout: LISTED_MS }));
+      },
+      { within: limit.editor },
+    );
   }
 
   get #widget(): Locator {
@@ -109,5 +118,16 @@ export class QuickPick {
 
   get #field(): Locator {
     return this.#page.locator(selectors.quickInputField).first();
+  }
+}
+
+/** False when what the page was awaited for did not come in time. */
+async function passed(awaited: Promise<void>): Promise<boolean> {
+  try {
+    await awaited;
+    return true;
+  } catch (error) {
+    if (error instanceof errors.TimeoutError) return false;
+    throw error;
   }
 }
