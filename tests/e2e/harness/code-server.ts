@@ -10,14 +10,14 @@ import { limit } from './limits.ts';
 import { descendants, isAlive, type Process } from './processes.ts';
 import { until } from './until.ts';
 
-const SETTINGS = {
+/** What keeps VS Code's other features out of the way. */
+export const QUIET = {
   'chat.disableAIFeatures': true,
   'editor.minimap.enabled': false,
   'extensions.autoCheckUpdates': false,
   'extensions.autoUpdate': false,
   'extensions.ignoreRecommendations': true,
   'git.enabled': false,
-  'security.workspace.trust.enabled': false,
   'telemetry.telemetryLevel': 'off',
   // The DOM renderer: its rows can be read.
   'terminal.integrated.gpuAcceleration': 'off',
@@ -48,13 +48,16 @@ export class CodeServer {
   }
 
   /**
-   * `machine` are the settings that hold for the server's machine, such as an interpreter's path; `user` a person's
-   * own, which keep VS Code's other features out of the way unless others are given.
+   * `machine` are the settings that hold for the server's machine, such as an interpreter's path, `user` a person's
+   * own; `asksForTrust` says whether the authors of a folder are trusted only once somebody says so.
    */
   static async start(
     place: Place,
-    machine: Record<string, unknown> = {},
-    user: Record<string, unknown> = SETTINGS,
+    {
+      machine = {},
+      user = QUIET,
+      asksForTrust = false,
+    }: { machine?: Record<string, unknown>; user?: Record<string, unknown>; asksForTrust?: boolean } = {},
   ): Promise<CodeServer> {
     for (const [level, settings] of [['User', user], ['Machine', machine]] as const) {
       const folder = join(place.folder, 'user-data', level);
@@ -66,8 +69,8 @@ export class CodeServer {
     const child = spawn(
       node.exe,
       [codeServer.entry, '--auth', 'none', '--bind-addr', '127.0.0.1:0', ...folders(place)].concat(
-        ['--disable-workspace-trust', '--disable-telemetry', '--disable-update-check'],
-        ['--disable-getting-started-override', '--verbose'],
+        asksForTrust ? [] : ['--disable-workspace-trust'],
+        ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override', '--verbose'],
       ),
       { env: environmentOf(place), stdio: ['ignore', 'pipe', 'pipe'] },
     );

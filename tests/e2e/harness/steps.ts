@@ -23,10 +23,14 @@ export interface Scene {
   readonly model?: boolean;
   /** Keys of the configuration's sections that differ from the sample's. */
   readonly config?: () => Promise<Sections>;
+  /** Puts more into the workspace before it is opened. */
+  readonly prepare?: (workspace: string) => Promise<void>;
   /** Settings of the server's machine. */
   readonly machine?: Record<string, unknown>;
   /** A person's own settings, in place of those that keep VS Code's other features out of the way. */
   readonly user?: Record<string, unknown>;
+  /** Asks whether the authors of the workspace are trusted, as VS Code does. */
+  readonly asksForTrust?: boolean;
 }
 
 /** What a step works with: the scene once it is set. */
@@ -94,7 +98,8 @@ async function set(stage: Partial<Writable<Stage>>, name: string, scene: Scene):
   stage.installation = await Installation.make(scene.path);
   if (scene.model) await stage.installation.fetchModel();
   stage.workspace = await stage.installation.workspace(name, await scene.config?.());
-  stage.server = await CodeServer.start(stage.installation, scene.machine, scene.user);
+  await scene.prepare?.(stage.workspace);
+  stage.server = await CodeServer.start(stage.installation, scene);
   stage.browser = await startBrowser();
   stage.window = await Window.open(stage.browser, stage.server.address, stage.workspace);
 }

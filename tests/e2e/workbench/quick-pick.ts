@@ -91,7 +91,8 @@ export class QuickPick {
       what,
       async () => {
         await this.#open(key);
-        await this.#field.fill(typed);
+        // It closes by itself when a page inside the window takes the focus late.
+        if (!(await passed(this.#field.fill(typed, { timeout: LISTED_MS })))) return false;
         if (await passed(this.row(row).click({ timeout: LISTED_MS }))) return true;
         await this.#page.keyboard.press('Escape');
         return false;

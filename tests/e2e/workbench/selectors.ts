@@ -50,5 +50,8 @@ export const selectors = {
   walkthroughButton: '.monaco-button',
   walkthroughTick: '.codicon-getting-started-step-checked',
 
+  outputLine: '.output-view .view-line',
+  trustButton: '.workspace-trust-editor .monaco-button',
+
   treeRow: '.pane-body .monaco-list-row',
 } as const;

@@ -88,6 +88,11 @@ export class Window {
     await this.quickPick.runAndChoose('Preferences: Color Theme', name);
   }
 
+  /** Presses *Trust* on the page that manages it. */
+  async trust(): Promise<void> {
+    await this.page.locator(selectors.trustButton).filter({ hasText: /^Trust$/ }).click();
+  }
+
   /** Shows a view container of the activity bar. */
   async activity(label: string): Promise<void> {
     const item = this.page.locator(selectors.activity(label)).first();
@@ -115,6 +120,16 @@ export class Window {
   /** The rows of the Problems view, which must be open; none when it says that there is no problem. */
   async problems(): Promise<string[]> {
     return this.page.locator(selectors.markers).allInnerTexts();
+  }
+
+  /** The line of the Output view that matches, once it is there. */
+  async output(text: RegExp): Promise<string> {
+    const lines = (): Promise<string[]> => this.page.locator(selectors.outputLine).allInnerTexts();
+    const spaced = async (): Promise<string[]> => (await lines()).map((line) => line.replaceAll('\u00a0', ' '));
+    return until(`${text} in the output`, async () => (await spaced()).find((line) => text.test(line)), {
+      within: limit.sidecar,
+      seen: spaced,
+    });
   }
 
   /** Lines the page wrote to the browser's console. */
