@@ -52,7 +52,7 @@ bench-shared: redis ## A hit in the shared tier beside redis-py's GET, and what 
 vsix: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for this platform
 	@npm --prefix extension run --silent vsix
 
-vsix-all: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for every platform (2 min)
+vsix-all: .venv/.installed extension/node_modules/.installed ## Build dist/refrain-*.vsix for every platform (3 min)
 	@npm --prefix extension run --silent vsix -- --target all
 
 dist: vsix ## Build sdist, wheel and VSIX into dist/; try the wheel in an empty environment
