@@ -24,9 +24,9 @@ from refrain_sidecar.inference.ollama.client import OllamaClient
 from refrain_sidecar.inference.ollama.messages import GenerateRequest
 from refrain_sidecar.inference.ollama.options import frozen_options, stays_loaded
 
-# A run of counting goes on for as long as it is let, with any model. It is read before, as a text
-# is: the threads that write fastest may be too few to read with.
-PROMPT = "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, " * 6
+# Counting goes on for as long as it is let, with any model. What was counted so far is read before,
+# as a text is: the threads that write fastest may be too few to read with.
+COUNTED = 50
 WARM_UP_TOKENS = 8
 RUN_TOKENS = 64
 # The faster of the runs counts: other work on the machine only ever slows one down.
@@ -142,8 +142,8 @@ async def _rate(
         answer = await client.generate(
             GenerateRequest(
                 model,
-                # Each begins anew, so that nothing of it was read before.
-                f"{next(runs)}: {PROMPT.rstrip()}",
+                # Each begins elsewhere, so that nothing of it was read before.
+                _counted(next(runs)),
                 raw=True,
                 options=options,
                 keep_alive=stays_loaded(settings.inference),
@@ -161,3 +161,7 @@ async def _rate(
     if warming_up * HOPELESS < best:
         return warming_up
     return max([await run(RUN_TOKENS) for _ in range(RUNS)])
+
+
+def _counted(run: int) -> str:
+    return " ".join(f"{number}," for number in range(run * 100 + 1, run * 100 + 1 + COUNTED))
