@@ -38,7 +38,7 @@ HOPELESS = 3
 # How long, in seconds, and how often at most the load is looked at before it counts as that of
 # other work: an engine that winds down, or a page that loads, is busy for a moment only.
 LOOK_S = 1.0
-MOST_LOOKS = 10
+MOST_LOOKS = 5
 
 
 @frozen
