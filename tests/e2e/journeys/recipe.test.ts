@@ -25,9 +25,10 @@ options: { temperature: 0, num_predict: 200, stop: ["\\n"] }
 \${selection} What happens next, as \${input:tone:the tone to say it in}?
 `;
 const LONG = 'long-story';
+// Without chance and penalty a model this small goes round in circles and never ends by itself.
 const LONG_RECIPE = `---
 description: A story that takes its time
-options: { num_predict: 1500, repeat_penalty: 1.1 }
+options: { temperature: 0, repeat_penalty: 1, num_predict: 1500 }
 ---
 Write a very long story, of many chapters, about this: \${text}
 `;
