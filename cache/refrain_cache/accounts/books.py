@@ -83,6 +83,7 @@ class Books:
         # None while nothing waits to be flushed.
         self.timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
         self.listeners: list[Callable[[], None]] = []
 
     @property
@@ -102,6 +103,8 @@ class Books:
     def attach(self, ledger: Ledger) -> None:
         """Flush into `ledger` from now on."""
         self._ledger = ledger
+        # Of the loop the cache is open in now.
+        self._turn = asyncio.Lock()
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after whatever `changed` tells; returns what ends that."""
@@ -133,7 +136,14 @@ class Books:
         self._unsaved_miss = json.dumps(attrs.asdict(why))
 
     async def flush(self) -> None:
-        """Write what is buffered, and look whether others have purged."""
+        """Write what is buffered, and look whether others have purged.
+
+        In turn: what another caller is still writing is written when this returns, too.
+        """
+        async with self._turn:
+            await self._flush()
+
+    async def _flush(self) -> None:
         ledger = self._ledger
         if ledger is None:
             return

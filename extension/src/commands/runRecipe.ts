@@ -1,12 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { CancellationTokenSource, window, workspace } from "vscode";
 import type { CommandFactory, Context } from "../context";
+import { Paced } from "../paced";
 import { Passage } from "../passage";
 import { problemOf } from "../problem";
 import { type RecipeInfo, RUN } from "../protocol";
 import { begun, ended, failed, stopped, written } from "../webviews/recipe/answer";
 import { chosenRecipe, openAtFault } from "./recipeFiles";
 import { cancelled, run } from "./run";
+
+/** Of what is written, as often as it can be read along. */
+const PACE_MS = 50;
 
 /** What a recipe is run on. */
 interface Job {
@@ -55,9 +59,11 @@ async function go(context: Context, job: Job, fresh: boolean): Promise<void> {
     cancel: () => cancelling.cancel(),
   });
   show(answer);
+  const paced = new Paced(PACE_MS, () => show(answer));
   const following = sidecar.onRunProgress((step) => {
     if (step.requestId === requestId) {
-      show((answer = written(answer, step.text)));
+      answer = written(answer, step.text);
+      paced.ask();
     }
   });
   const idle = statusBar.busy();
@@ -69,6 +75,7 @@ async function go(context: Context, job: Job, fresh: boolean): Promise<void> {
     show(cancelled(error) ? stopped(answer) : failed(answer, problemOf(error)));
   } finally {
     following.dispose();
+    paced.dispose();
     cancelling.dispose();
     idle();
   }

@@ -65,6 +65,15 @@ async def test_a_miss_then_hits_from_memory_and_from_disk(
     assert disk.saved_ms == pytest.approx(max(0.0, disk.cost_ms - disk.lookup_ms))
 
 
+async def test_who_looks_at_once_sees_a_hit_also_beside_another(cache: AsyncCache) -> None:
+    engine = Engine()
+    await cache.get_or_compute(ASKED, engine)
+    for hits in range(1, 20):
+        await cache.get_or_compute(ASKED, engine)
+        pages = await asyncio.gather(*(cache.entries() for _ in range(3)))
+        assert [page.entries[0].uses for page in pages] == [hits + 1] * 3
+
+
 async def test_a_caller_may_change_its_answer_without_changing_anothers(cache: AsyncCache) -> None:
     engine = Engine()
     first = await cache.get_or_compute(ASKED, engine)
