@@ -266,3 +266,16 @@ def test_a_job_is_its_own_name() -> None:
     assert json.loads(job(1).body)["run"] == "enrich"
     assert job(1) == job(1)
     assert job(1).id != job(2).id
+
+
+async def test_whoever_is_stopped_while_asking_stops(queue: Queue) -> None:
+    await queue.submit([job()])
+    # At whatever moment: so many steps of the loop after it began.
+    for steps in range(40):
+        asking = asyncio.create_task(queue.news("0"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        stopped = asking.cancel()
+        (came,) = await asyncio.gather(asking, return_exceptions=True)
+        assert isinstance(came, asyncio.CancelledError) == stopped, steps
+    assert await queue.submit([job()]) == ["held"]

@@ -21,12 +21,11 @@ _SENTINEL_PORT = 26379
 _FORM = re.compile(r"^([a-z+]+)")
 
 
-def connect(settings: SharedSettings, *, patience_s: float | None = None) -> Redis:
+def connect(settings: SharedSettings) -> Redis:
     """A client for one event loop, not connected yet; end it by `aclose`.
 
-    Secrets are read now. Nothing is tried twice: whoever asks knows how long it may wait. A
-    connection is waited for at most `patience_s`, and so is each reply; None is for ever, for those
-    who block.
+    Secrets are read now. Nothing is tried twice, and nothing given up: whoever asks knows how long
+    it may wait.
 
     Raises CacheConfigError if the extra is not installed, a secret cannot be read or the URL is
     wrong.
@@ -41,8 +40,8 @@ def connect(settings: SharedSettings, *, patience_s: float | None = None) -> Red
     form, where = _FORM.split(settings.url)[1:]
     # Of RESP3 nothing is needed, and its greeting asks for more rights.
     options: dict[str, Any] = {
-        "socket_timeout": patience_s,
-        "socket_connect_timeout": patience_s,
+        "socket_timeout": None,
+        "socket_connect_timeout": None,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
     }

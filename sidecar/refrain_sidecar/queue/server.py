@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self, shared: SharedSettings, *, patient: bool) -> None:
         self.name = shown(shared.url)
-        self._redis = connect(shared, patience_s=PATIENCE_S)
+        self._redis = connect(shared)
         self._patient = patient
         self._away = False
         # When it came back after it was away last, by the monotonic clock.
@@ -56,7 +56,10 @@ class Server:
         wait_s = _FIRST_WAIT_S
         while True:
             try:
-                answer = await call(self._redis)
+                # Not redis-py's own limit: it is a `wait_for`, which until Python 3.12 may swallow
+                # being cancelled, and whoever was stopped would wait on.
+                async with asyncio.timeout(PATIENCE_S):
+                    answer = await call(self._redis)
             except refused as error:
                 raise QueueError(
                     f"{self.name} does not let us do this: {error}. See username, password_env and "
@@ -92,4 +95,6 @@ class Server:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no answer within {PATIENCE_S:g} s"
     return str(error).rstrip(".") or type(error).__name__
