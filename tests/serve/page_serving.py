@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +22,7 @@ from attrs import define, field
 from starlette.applications import Starlette
 
 from refrain_cache import AsyncCache, CacheSettings
+from refrain_sidecar.http.listener import listener
 from refrain_sidecar.serve.figures import Counts, Figures, InFlight
 from refrain_sidecar.serve.page import Page
 
@@ -53,8 +53,8 @@ class Proxy:
         return lambda: self.listeners.remove(listener)
 
     def changed(self) -> None:
-        for listener in [*self.listeners]:
-            listener()
+        for told in [*self.listeners]:
+            told()
 
     def count(self, client: str, model: str, endpoint: str, at: float, **counts: float) -> None:
         """Add to everything that a request is counted under."""
@@ -161,10 +161,10 @@ async def page_served(proxy: Proxy, cache: AsyncCache, port: int = 0) -> AsyncIt
     """Its address while the block runs; the end waits for every connection, as the proxy's does."""
     page = Page(cache, proxy.figures, lambda: proxy.flying, lambda: proxy.about, proxy.subscribe)
     app = Starlette(routes=list(page.routes()))
-    with socket.create_server(("127.0.0.1", port)) as listener:
+    with listener("127.0.0.1", port) as sock:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        running = asyncio.create_task(server.serve(sockets=[sock]))
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
         page.close()
         server.should_exit = True
         await running
