@@ -1,7 +1,8 @@
 // Installs the tools, then runs the suite with the Node they came with. Arguments go to node --test;
 // --docs also renews docs/screenshot.png.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { node, root, suite } from './bootstrap/places.mjs';
@@ -18,6 +19,8 @@ const journeys = readdirSync(join(suite, 'journeys'))
   .map((name) => join(suite, 'journeys', name));
 
 rmSync(join(root, 'screenshots'), { recursive: true, force: true });
+// For what a run installs once (harness/place.ts).
+const installed = mkdtempSync(join(tmpdir(), 'refrain-e2e-installed-'));
 const { status } = spawnSync(
   node.exe,
   // One at a time: two editors and a model would share the cores and make each other late.
@@ -27,7 +30,13 @@ const { status } = spawnSync(
   {
     cwd: suite,
     stdio: 'inherit',
-    env: { ...process.env, NODE_NO_WARNINGS: '1', ...(docs ? { REFRAIN_E2E_DOCS: '1' } : {}) },
+    env: {
+      ...process.env,
+      NODE_NO_WARNINGS: '1',
+      REFRAIN_E2E_INSTALLED: installed,
+      ...(docs ? { REFRAIN_E2E_DOCS: '1' } : {}),
+    },
   },
 );
+rmSync(installed, { recursive: true, force: true });
 process.exitCode = status ?? 1;

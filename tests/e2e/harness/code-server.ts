@@ -10,9 +10,13 @@ import { limit } from './limits.ts';
 import { descendants, isAlive, type Process } from './processes.ts';
 import { until } from './until.ts';
 
+/** Whether all is written down that may explain a failure, which makes an editor twice as slow. */
+export const TRACED = process.env['REFRAIN_E2E_TRACE'] === '1';
+
 /** What keeps VS Code's other features out of the way. */
 export const QUIET = {
   'chat.disableAIFeatures': true,
+  'editor.cursorBlinking': 'solid',
   'editor.minimap.enabled': false,
   'extensions.autoCheckUpdates': false,
   'extensions.autoUpdate': false,
@@ -30,8 +34,9 @@ export const QUIET = {
 };
 
 export interface Place {
-  /** An empty folder for user data, extensions, home and logs. */
+  /** An empty folder for user data, home and logs. */
   readonly folder: string;
+  readonly extensions: string;
   /** The whole environment of the server, its extension hosts and terminals. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -70,7 +75,8 @@ export class CodeServer {
       node.exe,
       [codeServer.entry, '--auth', 'none', '--bind-addr', '127.0.0.1:0', ...folders(place)].concat(
         asksForTrust ? [] : ['--disable-workspace-trust'],
-        ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override', '--verbose'],
+        ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'],
+        TRACED ? ['--verbose'] : [],
       ),
       { env: environmentOf(place), stdio: ['ignore', 'pipe', 'pipe'] },
     );
@@ -116,7 +122,7 @@ export async function installExtension(place: Place, vsix: string): Promise<stri
     [codeServer.entry, '--install-extension', vsix, '--force', ...folders(place)],
     { env: environmentOf(place) },
   );
-  const listing = JSON.parse(await readFile(join(place.folder, 'extensions', 'extensions.json'), 'utf8')) as {
+  const listing = JSON.parse(await readFile(join(place.extensions, 'extensions.json'), 'utf8')) as {
     location: { path: string };
   }[];
   const installed = listing[0];
@@ -126,10 +132,10 @@ export async function installExtension(place: Place, vsix: string): Promise<stri
   return installed.location.path;
 }
 
-function folders({ folder }: Place): string[] {
+function folders({ folder, extensions }: Place): string[] {
   return [
     ['--user-data-dir', join(folder, 'user-data')],
-    ['--extensions-dir', join(folder, 'extensions')],
+    ['--extensions-dir', extensions],
     ['--config', join(folder, 'code-server.yaml')],
   ].flat();
 }

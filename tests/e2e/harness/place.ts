@@ -1,10 +1,10 @@
-// Everything one run needs, made anew: a Python with none of our packages, the extension from the
-// VSIX, an embedded engine fetched by the extension's own code, and workspaces to work in.
+// What a journey needs: a Python with none of our packages and the extension from the VSIX, which a
+// run installs once, as a person does; made anew, home, user data and workspaces to work in.
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { root, suite, tools } from '../bootstrap/places.mjs';
@@ -21,26 +21,27 @@ export type Sections = Record<string, Record<string, unknown>>;
 export class Installation implements Place {
   readonly folder: string;
   readonly python: string;
+  readonly extensions: string;
   readonly extension: string;
   readonly environment: Readonly<Record<string, string>>;
 
-  private constructor(folder: string, python: string, extension: string, path: string) {
+  private constructor(folder: string, { python, extensions, extension }: Installed, path: string) {
     this.folder = folder;
     this.python = python;
+    this.extensions = extensions;
     this.extension = extension;
     this.environment = environment(path);
   }
 
   /** `path` replaces the PATH that leads to a Python, for a machine where none fits. */
   static async make(path?: (folder: string) => Promise<string>): Promise<Installation> {
+    const installed = await install();
     const folder = await mkdtemp(join(tmpdir(), 'refrain-e2e-'));
-    const python = await barePython(join(folder, 'python'));
-    const search = path ? await path(folder) : `${join(folder, 'python', 'bin')}:/usr/bin:/bin`;
+    const search = path ? await path(folder) : searchPath(installed.python);
     await mkdir(join(folder, 'home'));
     // VS Code asks a login shell for its PATH, and Debian's /etc/profile sets one of its own.
     await writeFile(join(folder, 'home', '.bash_profile'), `export PATH='${search}'\n`);
-    const place = { folder, environment: environment(search) };
-    return new Installation(folder, python, await installExtension(place, await vsix()), search);
+    return new Installation(folder, installed, search);
   }
 
   /** A copy of the sample workspace, with some keys of its configuration's sections changed. */
@@ -99,6 +100,32 @@ export class Installation implements Place {
 
 function environment(path: string): Record<string, string> {
   return { PATH: path, LANG: 'C.UTF-8', REFRAIN_DATA_DIR: DATA };
+}
+
+/** What all journeys of a run share. */
+interface Installed {
+  readonly python: string;
+  /** VS Code's folder of extensions, and the one in it. */
+  readonly extensions: string;
+  readonly extension: string;
+}
+
+/** By the first journey of a run, in the folder that run.mjs made for it. */
+async function install(): Promise<Installed> {
+  const folder = process.env['REFRAIN_E2E_INSTALLED'];
+  if (folder === undefined) throw new Error('Journeys are run by run.mjs');
+  const note = join(folder, 'installed.json');
+  if (existsSync(note)) return JSON.parse(await readFile(note, 'utf8')) as Installed;
+  const python = await barePython(join(folder, 'python'));
+  const extensions = join(folder, 'extensions');
+  const place = { folder, extensions, environment: environment(searchPath(python)) };
+  const installed = { python, extensions, extension: await installExtension(place, await vsix()) };
+  await writeFile(note, JSON.stringify(installed));
+  return installed;
+}
+
+function searchPath(python: string): string {
+  return `${dirname(python)}:/usr/bin:/bin`;
 }
 
 /** A virtual environment without pip and without any package; throws if it has ours after all. */

@@ -2,6 +2,7 @@
 import { chromium as playwright, type Browser, type BrowserContext, type Locator, type Page } from 'playwright-core';
 
 import { chromium } from '../bootstrap/debian.mjs';
+import { TRACED } from '../harness/code-server.ts';
 import { limit } from '../harness/limits.ts';
 import { until } from '../harness/until.ts';
 import { Dialog } from './dialog.ts';
@@ -53,8 +54,9 @@ export class Window {
 
   /** Opens `folder` and waits until the window can be used. */
   static async open(browser: Browser, address: string, folder: string): Promise<Window> {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-    await context.tracing.start({ screenshots: true, snapshots: false });
+    // Without a graphics card every frame of what moves is drawn by a processor that the tests need.
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
+    if (TRACED) await context.tracing.start({ screenshots: true, snapshots: false });
     const window = new Window(context, await context.newPage());
     await window.page.goto(`${address}/?folder=${encodeURIComponent(folder)}`, { timeout: limit.start });
     await window.page.locator(selectors.workbench).waitFor({ timeout: limit.start });
@@ -138,6 +140,7 @@ export class Window {
   }
 
   async saveTrace(file: string): Promise<void> {
+    if (!TRACED) return;
     await this.#context.tracing.stop({ path: file });
     await this.#context.tracing.start({ screenshots: true, snapshots: false });
   }
