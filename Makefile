@@ -15,12 +15,13 @@ help: ## Say what there is
 run: models ## Enrich sample reflections twice (MISS, then HIT) and show the statistics
 	@$(BIN)/python examples/first_run.py
 
-# Downloads and checks two at a time, tests one after the other. Debian's packages can only be
-# installed by one at a time: by what is in the first line, or by editor-tools.
+# Downloads, checks and what is built two at a time, tests one after the other. Debian's packages can
+# only be installed by one at a time: by what is in the first line, or by editor-tools.
 test: ## Run every check and every test
 	@$(MAKE) --no-print-directory models ollama redis
-	@$(MAKE) --no-print-directory --jobs=2 .tools/clients/.installed editor-tools check
-	@$(MAKE) --no-print-directory test-extension test-python test-editor
+	@$(MAKE) --no-print-directory --jobs=2 .tools/clients/.installed editor-tools check vsix
+	@$(MAKE) --no-print-directory test-extension test-python
+	@npm --prefix tests/e2e run --silent test
 	@echo "All checks and tests passed."
 
 editor: vsix editor-tools ## Open a real VS Code with the extension and a sample workspace
@@ -71,10 +72,10 @@ check-python: .venv/.installed
 check-extension: extension/node_modules/.installed
 	npm --prefix extension run --silent check
 
-# Two processes, a file of tests in one of them from its beginning to its end. Those of units come
-# last: they are many and short, so that both end together.
+# Three processes for two cores, as tests wait for much; a file of tests in one of them from its
+# beginning to its end. Those of units come last: they are many and short, so that all end together.
 test-python: models ollama redis .tools/clients/.installed ## Python: units, language server, integration, faults
-	$(BIN)/python -m pytest tests --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 test-extension: extension/node_modules/.installed ## TypeScript units
 	npm --prefix extension run --silent test

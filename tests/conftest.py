@@ -2,10 +2,13 @@
 
 import signal
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+_HERE = Path(__file__).parent
 
 # A property is tried on the same examples every time, and may take its time on a busy machine:
 # what fails does so because of a change. `--hypothesis-profile=default` tries others.
@@ -14,6 +17,22 @@ settings.load_profile("ci")
 # A shell has what it runs in the background ignore Ctrl-C, and so all that tests start; some are
 # told by it to end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the files that mostly wait evenly among those that mostly compute: run at once, the
+    former would leave the processor idle and the latter fight for it. Units stay last."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    rooms = {path: path.relative_to(_HERE).parts[0] for path in files}
+    waiting = [path for path, room in rooms.items() if room == "redis"]
+    units = [path for path, room in rooms.items() if room == "unit"]
+    computing = [path for path in files if path not in {*waiting, *units}]
+    dealt = sorted(
+        (at / len(same), path) for same in (waiting, computing) for at, path in enumerate(same)
+    )
+    items[:] = [item for path in (*(path for _, path in dealt), *units) for item in files[path]]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,7 +17,7 @@ from tests.redis.hosts import Command, Host, read
 from tests.redis.programs import Kind
 from tests.redis.serving import RealServer, serving
 
-JOBS = int(os.environ.get("REFRAIN_QUEUE_JOBS", "150"))
+JOBS = int(os.environ.get("REFRAIN_QUEUE_JOBS", "100"))
 POISONED = 5
 WORKERS = 6
 WAIT_S = 0.08
