@@ -146,7 +146,7 @@ clean: ## Remove everything that was installed or built here
 .tools/clients/.installed: tests/serve/clients/requirements.txt tests/serve/clients/package-lock.json | .venv/.installed
 	@echo "Installing other people's clients of Ollama (some 800 MB)"
 	@$(PYTHON) -m venv --clear .tools/clients
-	@.tools/clients/bin/python -m pip install --disable-pip-version-check -qq --no-deps \
+	@.tools/clients/bin/python -m pip install --disable-pip-version-check -qq --no-deps --no-compile \
 	  --only-binary :all: -r $<
 	@cp tests/serve/clients/package.json tests/serve/clients/package-lock.json .tools/clients/
 	@npm --prefix .tools/clients ci --no-audit --no-fund --loglevel=error

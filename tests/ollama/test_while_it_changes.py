@@ -28,10 +28,10 @@ from tests.ollama.workspaces import refrain, workspace
 from refrain_sidecar.inference.models.manifest import manifest, weights_path
 
 # More for a long night: REFRAIN_CHANGES_TEXTS=200.
-TEXTS = int(os.environ.get("REFRAIN_CHANGES_TEXTS", "20"))
+TEXTS = int(os.environ.get("REFRAIN_CHANGES_TEXTS", "14"))
 PROCESSES = 2
 # A change after so many answers, within so many seconds: mostly in the middle of others.
-ANSWERS_A_CHANGE = 4
+ANSWERS_A_CHANGE = 2
 WITHIN_S = 1.5
 GENEROUS_S = 300.0
 # From the last look at the model's name to the moment an answer counts as stored.

@@ -1,6 +1,6 @@
-// Tools for agents: what the editor writes for their hosts, with a Python that has the extra and with one that has not.
+// Tools for agents: what the editor writes for their hosts, with a Python that has the extra. What it says with one that
+// has not is in without.test.ts.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe } from 'node:test';
@@ -12,9 +12,7 @@ import { theSidecar } from '../harness/sidecars.ts';
 import { journey } from '../harness/steps.ts';
 import { until } from '../harness/until.ts';
 
-const CONFIGURE = 'Refrain: Configure MCP…';
-
-describe('with a Python that has the extra', () => {
+describe('tools for agents', () => {
   const python = join(root, '.venv', 'bin', 'python');
   const user = { ...QUIET, 'chat.disableAIFeatures': false };
   const step = journey('mcp', { machine: { 'refrain.pythonPath': python }, user });
@@ -23,7 +21,7 @@ describe('with a Python that has the extra', () => {
     await theSidecar(server);
     const file = join(workspace, '.mcp.json');
     await writeFile(file, '{"mcpServers": {"other": {"command": "x"}}}');
-    await window.quickPick.runAndChoose(CONFIGURE, /^\.mcp\.json/);
+    await window.quickPick.runAndChoose('Refrain: Configure MCP…', /^\.mcp\.json/);
     await window.editor.tab('.mcp.json');
     const { mcpServers } = JSON.parse(await readFile(file, 'utf8')) as { mcpServers: Record<string, { command: string }> };
     assert.deepEqual(mcpServers['other'], { command: 'x' });
@@ -44,16 +42,5 @@ describe('with a Python that has the extra', () => {
     const discovered = await window.output(/Discovered \d+ tools/);
     note(discovered);
     assert.match(discovered, /Discovered [1-9]/);
-  });
-});
-
-describe('with a Python that has not', () => {
-  const step = journey('no-mcp', {});
-
-  step('Configure MCP… says what to install, and writes nothing', async ({ server, workspace, window }) => {
-    await theSidecar(server);
-    await window.quickPick.runAndChoose(CONFIGURE, /^\.vscode\/mcp\.json/);
-    assert.match(await window.notifications.message(/needs the extra/), /pip install 'refrain-cache\[mcp\]'/);
-    assert.equal(existsSync(join(workspace, '.vscode', 'mcp.json')), false);
   });
 });

@@ -1,20 +1,14 @@
-// A picture in the explorer: described by a real Ollama with an eye, and by the embedded model refused.
+// A picture in the explorer: described by a real Ollama with an eye. The embedded model refuses one in reflection.test.ts.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe } from 'node:test';
 
-import { limit } from '../harness/limits.ts';
+import { RED } from '../harness/picture.ts';
 import { SeeingOllama } from '../harness/seeing-ollama.ts';
 import { theSidecar } from '../harness/sidecars.ts';
 import { journey } from '../harness/steps.ts';
 import { EnrichmentPanel } from '../panels/enrichment-panel.ts';
-
-// 16 × 16 pixels.
-const RED = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAF0lEQVR4nGP4z8BAEiJN9aiGUQ1DSgMAkPn/Afnh+ngAAAAASUVORK5CYII=',
-  'base64',
-);
 
 describe('a picture', () => {
   const ollama = SeeingOllama.start();
@@ -55,17 +49,5 @@ describe('a picture', () => {
     await writeFile(join(workspace, 'diary.png'), 'Dear diary');
     await window.explorer.choose('diary.png', 'Describe Image');
     assert.match(await window.notifications.message(/diary\.png/), /is not a PNG, JPEG or WebP picture/);
-  });
-});
-
-describe('a picture without a model that sees', () => {
-  const step = journey('no-eye', { model: true });
-
-  step('the embedded model says that it sees none', async ({ server, window, workspace }) => {
-    await theSidecar(server);
-    await writeFile(join(workspace, 'red.png'), RED);
-    await window.explorer.choose('red.png', 'Describe Image');
-    const message = await window.notifications.message(/sees no pictures/, limit.model);
-    assert.match(message, /refrain models use/);
   });
 });

@@ -1,12 +1,13 @@
 // The main job, as a person does it: the VSIX installed into an editor whose Python has none of our
 // packages, a real model, and the same text twice.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 
 import { contrast, distance } from '../harness/colour.ts';
 import { limit } from '../harness/limits.ts';
+import { RED } from '../harness/picture.ts';
 import { cpuMs, isAlive, type Process } from '../harness/processes.ts';
 import { cpuUntilIdle, engines, sidecars, theSidecar } from '../harness/sidecars.ts';
 import { journey, screenshotForReaders } from '../harness/steps.ts';
@@ -288,6 +289,14 @@ describe('a reflection, from its selection to its cached answer', () => {
     await enrich(window, GRATEFUL);
     const again = await panel.answer(/^HIT/);
     assert.deepEqual({ ...again, stages: [] }, { ...kept, stages: [] });
+  });
+
+  step('a picture is refused with a sentence: the embedded model sees none', async ({ workspace, window }) => {
+    await writeFile(join(workspace, 'red.png'), RED);
+    await window.explorer.choose('red.png', 'Describe Image');
+    const message = await window.notifications.message(/sees no pictures/, limit.model);
+    assert.match(message, /refrain models use/);
+    await window.notifications.clear();
   });
 
   step('Cancel in the notification of Warm Cache stops the engine', async ({ server, window, note, picture }) => {

@@ -1,5 +1,6 @@
 // What a person reads when something that Refrain needs is missing.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe } from 'node:test';
@@ -64,6 +65,12 @@ describe('without an engine', () => {
     await window.quickPick.run('Refrain: Check Set-up');
     assert.match(await report.lead(/Set-up/), /attention/);
     assert.match(await report.all(), /ollama/i);
+  });
+
+  step('Configure MCP… says what to install in this Python, and writes nothing', async ({ workspace, window }) => {
+    await window.quickPick.runAndChoose('Refrain: Configure MCP…', /^\.vscode\/mcp\.json/);
+    assert.match(await window.notifications.message(/needs the extra/), /pip install 'refrain-cache\[mcp\]'/);
+    assert.equal(existsSync(join(workspace, '.vscode', 'mcp.json')), false);
   });
 });
 
