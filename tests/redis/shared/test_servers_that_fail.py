@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -141,8 +142,8 @@ async def test_answers_come_whatever_the_server_does(
             await here.purge(Selection(everything=True, shared=True))
     # Trials fail meanwhile, and nothing more is said.
     await asyncio.sleep(0.5)
-    kinds = told()
-    assert len(kinds) <= 2, "once for each machine"
+    # Whom it hung up on in the middle of something says that first.
+    assert max(Counter(told()).values()) <= 2, "once for each machine"
     assert (await here.get_stats()).misses == 100
 
     trouble.end(server)
