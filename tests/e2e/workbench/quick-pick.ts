@@ -58,8 +58,11 @@ export class QuickPick {
   async goToLine(line: number): Promise<void> {
     await this.#open('F1');
     await this.#field.fill(`:${line}`);
+    // Before the box says what Enter will do it does nothing.
+    const told = this.#page.locator(selectors.quickInputRow).filter({ hasText: new RegExp(`line ${line}\\b`) });
+    await told.waitFor({ timeout: limit.editor });
     await this.#field.press('Enter');
-    await this.#widget.waitFor({ state: 'hidden' });
+    await this.#widget.waitFor({ state: 'hidden', timeout: limit.editor });
   }
 
   row(label: string | RegExp): Locator {
