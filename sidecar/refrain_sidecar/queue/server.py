@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from refrain_cache.settings import SharedSettings
@@ -21,6 +22,7 @@ LOG = logging.getLogger("refrain")
 
 # A server that takes longer for an answer hangs. Blocking reads stay well below.
 PATIENCE_S = 5.0
+_GOODBYE_S = 0.5
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
 
@@ -41,7 +43,10 @@ class Server:
         self.back_at = float("-inf")
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        # One that hangs answers no goodbye.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._redis.aclose()
 
     async def ask(self, call: Callable[[Redis], Awaitable[Any]]) -> Any:
         """What `call` gets from it. It may be called more than once. Raises QueueError."""
