@@ -10,7 +10,7 @@ import { limit } from './limits.ts';
 import { descendants, isAlive, type Process } from './processes.ts';
 import { until } from './until.ts';
 
-/** Whether all is written down that may explain a failure, which makes an editor twice as slow. */
+/** Whether all is written down that may explain a failure, which takes a quarter more time. */
 export const TRACED = process.env['REFRAIN_E2E_TRACE'] === '1';
 
 /** What keeps VS Code's other features out of the way. */
